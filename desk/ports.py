@@ -1,0 +1,296 @@
+"""The desk and the ports it stands on: store, clock, work queue, channels, media."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from desk.model import Inbound, Job, Lane, Receipt, RemoteFile, Rendered
+from desk.policy import Policy
+
+R = TypeVar("R")
+
+
+class Stale(Exception):
+    """A record was changed by somebody else since it was read: read again, decide again."""
+
+
+class Clock(Protocol):
+    """The only source of the present."""
+
+    def now(self) -> datetime:
+        """The present, aware, in UTC."""
+        ...
+
+
+class Store(Protocol):
+    """Records in one open transaction. Everything is undone together when the transaction fails.
+
+    Criteria are `field=value`, `field_in=[…]`, `field_not=value`, `field_to=moment` (<=), `field_from=moment` (>=),
+    `field_has="text"` (literal substring). Record types are the frozen dataclasses of the model files.
+    """
+
+    async def add(self, *records: Any) -> None:
+        """Insert records; those of one type go in one statement. An existing id is an error."""
+        ...
+
+    async def add_new(self, *records: Any) -> list[bool]:
+        """Insert each record unless its id (or the type's unique columns) exists; says which were new."""
+        ...
+
+    async def get(self, kind: type[R], record_id: str) -> R | None:
+        """The record with this id, or None."""
+        ...
+
+    async def find(
+        self, kind: type[R], *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
+    ) -> list[R]:
+        """Records that match, in order; a leading "-" sorts downward."""
+        ...
+
+    async def count(self, kind: type[Any], **criteria: Any) -> int:
+        """How many match."""
+        ...
+
+    async def change(self, record: R, **changes: Any) -> R:
+        """Write changes if nobody changed the record since it was read, and return it with version + 1.
+
+        Raises Stale otherwise."""
+        ...
+
+    async def remove(self, kind: type[Any], ids: Sequence[str]) -> None:
+        """Delete by id; ids that are gone already are no error."""
+        ...
+
+    async def next_sequence(self, name: str) -> int:
+        """1, 2, 3 … per name, without gaps: a rolled-back number is given again."""
+        ...
+
+    async def append_log(self, lines: Sequence["LogEntry"]) -> None:
+        """Chain lines to the duty log, in order (sequence, previous hash and hash are made here)."""
+        ...
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A line for the duty log before it is chained."""
+
+    at: datetime
+    kind: str
+    subject: str
+    actor: str
+    facts: Mapping[str, Any]
+
+
+class Transactions(Protocol):
+    """Opens transactions on the store; commits at the end of the block, undoes it on an exception."""
+
+    def begin(self) -> AbstractAsyncContextManager[Store]:
+        """A writing transaction. One at a time on SQLite; waiting is fair, first come first served."""
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[Store]:
+        """A reading view that never waits for a writer."""
+        ...
+
+
+class WorkQueue(Protocol):
+    """Durable due work, put inside the caller's transaction. Two engines: embedded and Procrastinate."""
+
+    async def put(self, store: Store, jobs: Sequence[Job]) -> None:
+        """Put jobs in the open transaction; an id that is waiting already is left as it is."""
+        ...
+
+    async def cancel(self, store: Store, ids: Sequence[str]) -> None:
+        """Forget jobs that have not run."""
+        ...
+
+    def handle(self, kind: str, handler: "Handler", *, batch_max: int = 1) -> None:
+        """Register the handler of a kind; with batch_max > 1 it is given many jobs at once, in order."""
+        ...
+
+    def wake(self) -> None:
+        """Something was committed: look now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Postpone(Exception):
+    """Raised by a handler: not now, try again then; does not count as a failed attempt."""
+
+    until: datetime
+
+
+Handler = Callable[[Sequence[Job]], Awaitable[None]]
+Take = Callable[[str, str, str, bytes], Awaitable[None]]  # (channel, event id, sender, raw): returns once durable
+
+
+@dataclass(frozen=True)
+class ChannelLimits:
+    """What a platform allows, as data."""
+
+    per_second: float | None = None
+    per_chat_seconds: float | None = None  # At least this long between two messages to one chat.
+    batch_max: int = 1
+    text_max: int = 4096
+    choices_max: int = 100
+    file_bytes_max: int = 20 * 1024 * 1024
+
+
+class Channel(Protocol):
+    """A way to people. It knows its vendor and no flow."""
+
+    name: str
+    limits: ChannelLimits
+
+    def parse(self, raw: bytes) -> Inbound | None:
+        """What a stored event means; None when it means nothing to us. Pure. Raises ValueError on nonsense."""
+        ...
+
+    async def send(self, message: Rendered, to: Sequence[str], *, key: str) -> list[Receipt]:
+        """Hand a message to the platform for each address; one receipt each. `key` names this sending."""
+        ...
+
+    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
+        """Replace the words and buttons of a message sent before."""
+        ...
+
+    async def settle(self, interaction: str, text: str) -> None:
+        """Answer a button press so that the phone stops waiting; failures are not errors."""
+        ...
+
+    def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
+        """The bytes of a remote file in pieces. Raises FetchFailed."""
+        ...
+
+    async def run(self, take: Take) -> None:
+        """Receive until cancelled: every event goes through `take` before the platform is told ok."""
+        ...
+
+    async def check(self) -> str:
+        """One line saying the channel is reachable and as who. Raises ChannelFault with the cure."""
+        ...
+
+
+class FetchFailed(Exception):
+    """A remote file could not be had; `permanent` when asking again is useless."""
+
+    def __init__(self, reason: str, *, permanent: bool) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+class ChannelFault(Exception):
+    """A channel cannot work as configured; the text names the cure."""
+
+
+class Media(Protocol):
+    """Bytes on disk by digest, written and flushed before the row that names them."""
+
+    async def keep(self, pieces: AsyncIterator[bytes], bytes_max: int) -> tuple[str, int]:
+        """Store bytes; returns (SHA-256 hex, count). Raises FetchFailed when there are too many."""
+        ...
+
+    def path(self, digest: str) -> str:
+        """Where the bytes are."""
+        ...
+
+
+class Bell:
+    """Rings after every commit, so that live pages and workers need not poll."""
+
+    def __init__(self) -> None:
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def ring(self) -> None:
+        """Wake everybody who waits now."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the next ring, at most this long; says whether it rang."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait_for(waiter, seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters.discard(waiter)
+        return True
+
+
+class Door(Protocol):
+    """Opens desks. The switchboard, the queue and the web hold one; only they read the clock."""
+
+    bell: Bell
+    clock: Clock
+    policy: Policy
+
+    def open(self) -> AbstractAsyncContextManager["Desk"]:
+        """A desk: one writing transaction at one frozen moment, flushed and committed at the end."""
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[Store]:
+        """A reading view."""
+        ...
+
+
+@dataclass
+class Desk:
+    """One open transaction at one frozen moment; all a job may touch."""
+
+    store: Store
+    now: datetime
+    policy: Policy
+    queue: WorkQueue
+    pace: float = 1.0  # The demonstration's fast clock: 60 makes a minute last a second.
+    _lines: list[LogEntry] = field(default_factory=list)
+    _jobs: list[Job] = field(default_factory=list)
+    _records: list[Any] = field(default_factory=list)
+
+    def new_id(self) -> str:
+        """A new id: 26 characters, sorts by time, not guessable."""
+        return ulid(self.now)
+
+    def minutes(self, count: float) -> timedelta:
+        """A span of office minutes, shorter when the fast clock is on."""
+        return timedelta(minutes=count / self.pace)
+
+    def log(self, kind: str, subject: str, actor: str = "system", **facts: Any) -> None:
+        """Write a line into the duty log; it is stored with the transaction."""
+        self._lines.append(LogEntry(self.now, kind, subject, actor, facts))
+
+    def due(self, kind: str, ref: str, at: datetime, *, key: str = "", lane: Lane = Lane.urgent, name: str = "") -> None:
+        """Something must happen at a moment. With `name` the same work is never queued twice."""
+        self._jobs.append(Job(name or self.new_id(), kind, ref, at, key, lane))
+
+    def later(self, *records: Any) -> None:
+        """New records nobody reads again in this transaction: stored together at its end."""
+        self._records.extend(records)
+
+    async def flush(self) -> None:
+        """Write what was collected; called by the door at the end of the transaction."""
+        if self._records:
+            await self.store.add(*self._records)
+            self._records.clear()
+        if self._jobs:
+            await self.queue.put(self.store, self._jobs)
+            self._jobs.clear()
+        if self._lines:
+            await self.store.append_log(self._lines)
+            self._lines.clear()
+
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def ulid(at: datetime) -> str:
+    """A ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 random bits, in Crockford's base 32."""
+    number = (int(at.timestamp() * 1000) << 80) | secrets.randbits(80)
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,1 @@
+"""Rules of incidents, pure: what happened, how bad, who must hear next, by when?"""

@@ -1,0 +1,1 @@
+"""Rules of the roster, pure: who holds which post, and are they there?"""

@@ -1,0 +1,63 @@
+"""Faults on order: what the network or the platform does to the next calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BEFORE_KINDS = frozenset({"drop", "timeout_before_delivery", "400", "403", "429", "500", "502", "504"})
+AFTER_KINDS = frozenset(
+    {"timeout_after_delivery", "drop_after_delivery", "truncated_body", "half_json", "502_after_delivery"}
+)
+
+
+@dataclass(slots=True)
+class Fault:
+    """One order: which calls, what happens to them, how often and after how many good ones.
+
+    Kinds that act before the call does anything: `drop` (connection closed), `timeout_before_delivery`
+    (never answered), `400 403 429 500 502 504`. Kinds that act after it was carried out:
+    `timeout_after_delivery`, `drop_after_delivery`, `truncated_body` (fewer bytes than Content-Length),
+    `half_json` (whole HTTP, cut JSON), `502_after_delivery`.
+    """
+
+    method: str
+    kind: str
+    times: int = 1
+    after: int = 0
+    chat_id: int | None = None
+    retry_after: int = 1
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in BEFORE_KINDS | AFTER_KINDS:
+            raise ValueError(f"unknown fault kind {self.kind!r}: {sorted(BEFORE_KINDS | AFTER_KINDS)}")
+
+    @property
+    def is_before(self) -> bool:
+        """Tell a fault that stops the call from one that only spoils the answer."""
+        return self.kind in BEFORE_KINDS
+
+
+class Faults:
+    """The orders still open, oldest first."""
+
+    def __init__(self) -> None:
+        self.orders: list[Fault] = []
+
+    def order(self, fault: Fault) -> None:
+        """Add an order."""
+        self.orders.append(fault)
+
+    def take(self, method: str, chat_id: int | None) -> Fault | None:
+        """Return the fault due for this call and use it up, or nothing."""
+        for fault in self.orders:
+            if fault.method.lower() not in ("*", method.lower()) or fault.chat_id not in (None, chat_id):
+                continue
+            if fault.after > 0:
+                fault.after -= 1
+                continue
+            fault.times -= 1
+            if fault.times <= 0:
+                self.orders.remove(fault)
+            return fault
+        return None
