@@ -78,8 +78,10 @@ class Control:
         return answer({"chat_id": group.id})
 
     async def migrate(self, request: Request) -> Response:
-        """Turn a group into a supergroup."""
-        return answer({"chat_id": self.fake.groups[-request.path_params["id"]].migrate().id})
+        """Turn a group into a supergroup; the path has the group id without its minus."""
+        group = self.fake.groups[-request.path_params["id"]].migrate()
+        self.fake.groups[group.id] = group
+        return answer({"chat_id": group.id})
 
     async def sends(self, request: Request) -> Response:
         """Return the sends from number `since` on."""

@@ -51,6 +51,11 @@ class Delivery:
         self._slots = asyncio.Semaphore(40)
         self._client: httpx.AsyncClient | None = None
 
+    @property
+    def is_polled(self) -> bool:
+        """Tell whether a getUpdates waits right now."""
+        return self._poll is not None
+
     def open(self) -> None:
         """Begin in the running loop; a webhook set before goes on."""
         self._loop = asyncio.get_running_loop()
@@ -89,6 +94,7 @@ class Delivery:
         updates = self.world.updates
         updates.set_allowed(params.parsed("allowed_updates", "allowed_updates"))
         poll = self._poll = _Poll()
+        self.world.notify()
         deadline = asyncio.get_running_loop().time() + timeout
         try:
             while True:
@@ -163,7 +169,7 @@ class Delivery:
         connections = int(self.webhook["max_connections"])
         self._slots = asyncio.Semaphore(connections)
         self._client = httpx.AsyncClient(
-            timeout=60, trust_env=False, limits=httpx.Limits(max_connections=connections)
+            timeout=60, trust_env=False, verify=False, limits=httpx.Limits(max_connections=connections)
         )
         with self.world.lock:
             self.world.updates.fresh = self.world.updates.live()
@@ -210,6 +216,7 @@ class Delivery:
                 continue
             self.webhook["last_error_date"] = int(self.world.now())
             self.webhook["last_error_message"] = error
+            self.world.notify()
             # The first failure is repeated at once, then after 2, 4, 8 … seconds; Retry-After is honoured.
             pause = float(min(3600, retry_after))
             if not retry_after and failures:
@@ -238,7 +245,9 @@ class Delivery:
         try:
             response = await self._client.post(self.webhook["url"], content=body, headers=headers)
         except httpx.HTTPError as fault:
-            return ("Connection refused" if isinstance(fault, httpx.ConnectError) else str(fault) or "closed"), 0
+            return (
+                "Connection refused" if isinstance(fault, httpx.ConnectError) else str(fault) or "closed"
+            ), 0
         if response.is_success:
             self._answer_in_response(response)
             return "", 0
@@ -247,7 +256,7 @@ class Delivery:
         return reason, int(retry_after) if retry_after.isdigit() else 0
 
     def _answer_in_response(self, response: httpx.Response) -> None:
-        # bots/api#making-requests-when-getting-updates: a method may ride in the answer; its result is unknown.
+        # bots/api#making-requests-when-getting-updates: a method may ride in the answer.
         if "json" not in response.headers.get("Content-Type", ""):
             return
         try:

@@ -1,4 +1,4 @@
-"""The HTTP face of the fake Telegram: /bot<token>/<method>, /file/bot<token>/<path>, and faults on the wire."""
+"""The HTTP face of the fake Telegram: /bot<token>/<method>, /file/bot<token>/<path>, faults."""
 
 from __future__ import annotations
 
@@ -106,8 +106,7 @@ class BotApi:
             return refusal(error)
         if self.latency_seconds:
             await asyncio.sleep(self.latency_seconds)
-        chat = params.values.get("chat_id")
-        fault = self.world.faults.take(name, int(chat) if str(chat).lstrip("-").isdigit() else None)
+        fault = self.world.faults.take(name, params.integer("chat_id") or None)
         if fault is not None and fault.is_before:
             return self._spoiled_before(fault)
         try:

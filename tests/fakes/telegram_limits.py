@@ -69,8 +69,8 @@ class Limiter:
             chat.wait(now, limits.chat_per_second, limits.chat_burst, 1),
             self._group_wait(room, cost, now),
         )
-        # A message due by rounding in this very microsecond is on time.
-        if wait > 1e-6:
+        # A message early by less than a millisecond, a rounding, is on time.
+        if wait > 1e-3:
             self._refuse(wait, room.id, now, is_new=True)
         overall.level -= cost
         chat.level -= 1

@@ -8,8 +8,10 @@ from tests.fakes.telegram_model import Json, Room, bad_request
 
 BUTTONS_MAX = 100
 CALLBACK_DATA_BYTES_MAX = 64
-_ACTIONS = ("url", "callback_data", "web_app", "login_url", "switch_inline_query", "copy_text", "pay")
-_ACTIONS += ("switch_inline_query_current_chat", "switch_inline_query_chosen_chat", "callback_game")
+_ACTIONS = (
+    "url callback_data web_app login_url copy_text pay callback_game switch_inline_query "
+    "switch_inline_query_current_chat switch_inline_query_chosen_chat"
+).split()
 
 
 def checked_markup(markup: Json | None, room: Room, *, is_edit: bool = False) -> Json | None:
@@ -70,7 +72,7 @@ def _check_key(button: object, room: Room) -> None:
     if isinstance(button, str):
         button = {"text": button}
     if not isinstance(button, dict) or not str(button.get("text", "")):
-        raise bad_request('can\'t parse keyboard button: Can\'t find field "text"')
+        raise bad_request("can't parse keyboard button: Can't find field \"text\"")
     if room.is_group and button.get("request_location"):
         raise bad_request("location can be requested in private chats only")
     if room.is_group and button.get("request_contact"):

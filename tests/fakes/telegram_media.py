@@ -98,7 +98,7 @@ class Shelf:
         return [*sizes, self.file_json(whole, width=width, height=height)]
 
     def link(self, file_id: str, now: float) -> Json:
-        """Return getFile's answer; a bot cannot download over 20 MB and a link lives 1 h (bots/api#getfile)."""
+        """Return getFile's answer; at most 20 MB, and a link lives 1 h (bots/api#getfile)."""
         stored = self.files.get(file_id)
         if stored is None:
             raise bad_request("wrong file_id or the file is temporarily unavailable")

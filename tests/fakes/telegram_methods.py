@@ -1,4 +1,4 @@
-"""The Bot API methods the fake carries out: messages, edits, taps, files, settings (core.telegram.org/bots/api)."""
+"""Bot API methods other than send…: edits, taps, files, settings (core.telegram.org/bots/api)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake Telegram's records: accounts, rooms, messages, files, updates, and the errors the Bot API answers."""
+"""The fake Telegram's records: accounts, rooms, messages, files, updates, refusals."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _CALLBACKS = count(random.randrange(10**17, 10**18))
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a phone just did: the message it shows and the update queued for the bot (None: bot must not see it)."""
+    """What a phone just did: the message shown and the update queued (None: the bot may not see it)."""
 
     message_id: int
     update_id: int | None
@@ -130,18 +130,15 @@ class Phone:
         return self.say(f"/start {payload}".strip())
 
     def say(self, text: str, reply_to: int | None = None, chat: Group | None = None) -> Said:
-        """Write text; the app trims it and cuts what is longer than 4096 into several (the first is returned)."""
+        """Write text; the app trims it and cuts what exceeds 4096 into several; return the first."""
         text = text.strip()
         if not text:
             raise ValueError("the app does not send an empty text")
-        parts = [
-            text[at : at + TEXT_CHARACTERS_MAX] for at in range(0, len(text), TEXT_CHARACTERS_MAX)
-        ]
-        return [self._post(_with_entities("text", part), chat, reply_to) for part in parts][0]
+        parts = [text[at : at + TEXT_CHARACTERS_MAX] for at in range(0, len(text), TEXT_CHARACTERS_MAX)]
+        said = [self._post(_with_entities("text", part), chat, reply_to) for part in parts]
+        return said[0]
 
-    def photo(
-        self, content: bytes | int | None = None, caption: str = "", chat: Group | None = None
-    ) -> Said:
+    def photo(self, content: bytes | int | None = None, caption: str = "", chat: Group | None = None) -> Said:
         """Send a photo from bytes, from a size in bytes, or a small JPEG; EXIF is stripped."""
         return self._post({"photo": self._world.shelf.photo(content), **_captioned(caption)}, chat)
 
@@ -233,7 +230,10 @@ class Phone:
     def poll(self, question: str, options: list[str]) -> Said:
         """Send a poll."""
         flags = {"is_closed": False, "is_anonymous": True, "allows_multiple_answers": False}
-        choices = [{"text": option, "voter_count": 0} for option in options]
+        flags |= {"allows_revoting": True, "members_only": False}
+        choices = [
+            {"text": text, "voter_count": 0, "persistent_id": str(at)} for at, text in enumerate(options)
+        ]
         body = {"id": str(next(_CALLBACKS)), "question": question, "options": choices, "type": "regular"}
         return self._post({"poll": {**body, "total_voter_count": 0, **flags}}, None)
 

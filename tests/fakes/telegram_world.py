@@ -101,7 +101,7 @@ class World:
             raise bad_request("chat not found") from None
 
     def message_number(self, room: Room) -> int:
-        """Return the next message id: a supergroup counts for itself, all else shares the account's counter."""
+        """Return the next message id; a supergroup counts for itself, all else shares one counter."""
         return next(room.own_ids if room.own_ids is not None else self._message_ids)
 
     def post_from_bot(

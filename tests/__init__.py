@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; town/ holds promises, chaos/ kills, fakes/ the platforms."""
