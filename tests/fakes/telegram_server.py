@@ -58,8 +58,7 @@ class FakeTelegram:
         self._delivery = Delivery(self.world, retry_factor, require_https=require_https)
         self._api = BotApi(self.world, self._delivery)
         self._thread: threading.Thread | None = None
-        self._server: uvicorn.Server | None = None
-        self._wanted = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     # Running.
 
@@ -78,11 +77,11 @@ class FakeTelegram:
 
     def stop(self) -> None:
         """Stop listening and close every connection; the state stays and `start` goes on with it."""
-        if self._server is None or self._thread is None:
+        if self._thread is None or self._loop is None:
             return
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._api.closing.set)
         self._thread.join(10)
-        self._thread = self._server = None
+        self._thread = self._loop = None
 
     offline = stop
     online = start
@@ -103,21 +102,24 @@ class FakeTelegram:
             runner.run(self._serve(listener, ready))
 
     async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
-        self._api.closing = asyncio.Event()
-        config = uvicorn.Config(
-            self._app(), log_level="critical", lifespan="off", access_log=False, timeout_graceful_shutdown=1
-        )
-        server = self._server = uvicorn.Server(config)
+        # uvicorn's own serve() needs 0.2 s to end, too slow for many short tests.
+        self._loop = asyncio.get_running_loop()
+        closing = self._api.closing = asyncio.Event()
+        config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", access_log=False)
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
         self._delivery.open()
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
         ready.set()
-        while not server.should_exit:
-            await asyncio.sleep(0.02)
-        self._api.closing.set()
+        await closing.wait()
+        for listening in server.servers:
+            listening.close()
         await self._delivery.close()
-        await serving
+        for connection in list(server.server_state.connections):
+            connection.transport.close()
+        if server.server_state.tasks:
+            await asyncio.wait(server.server_state.tasks, timeout=1)
 
     def _app(self) -> Starlette:
         api = self._api
