@@ -1,0 +1,7 @@
+"""Web chat: one personal link per officer, a phone page in the browser, the same port as the other channels."""
+
+from bot.channels.webchat.channel import Intake, WebChatChannel
+from bot.channels.webchat.links import make_link, revoke
+from bot.channels.webchat.routes import make_routes
+
+__all__ = ["Intake", "WebChatChannel", "make_link", "make_routes", "revoke"]

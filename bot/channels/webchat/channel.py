@@ -1,0 +1,111 @@
+"""The web-chat channel: a message is a row on the phone's screen, so sending is writing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from bot.channels.webchat import chat, events
+from bot.channels.webchat.links import CHANNEL, Holder, readable
+from bot.channels.webchat.screens import Screens
+from bot.channels.webchat.uploads import Uploads
+from desk.model import ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered
+from desk.ports import ChannelLimits, Door, FetchFailed, Media, Stale, Take
+
+PIECE_BYTES = 256 * 1024
+TRIES_MAX = 5
+
+
+class Intake(Protocol):
+    """Where every event is made durable before the phone is told ok."""
+
+    async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """Returns once the event is on disk; the same event id twice is harmless."""
+        ...
+
+
+class WebChatChannel:
+    """Phone pages in browsers. Sending is idempotent on its key, so a repeated sending never shows twice."""
+
+    name = CHANNEL
+    limits = ChannelLimits(batch_max=200, text_max=events.TEXT_MAX)
+
+    def __init__(self, door: Door, media: Media, intake: Intake) -> None:
+        self.door = door
+        self.media = media
+        self.intake = intake
+        self.screens = Screens()
+        self.uploads = Uploads(door, media)
+
+    def parse(self, raw: bytes) -> Inbound | None:
+        """What a kept event means. Raises ValueError on nonsense."""
+        return events.read_raw(self.name, raw)
+
+    async def send(self, message: Rendered, to: Sequence[str], *, key: str) -> list[Receipt]:
+        """Show a message on each phone; refused where nobody holds a good link any more."""
+        addresses = list(dict.fromkeys(to))
+        async with self.door.open() as desk:
+            alive = await readable(desk.store, addresses, desk.now)
+            ids = await chat.write_ours(
+                desk, [address for address in addresses if address in alive], message, key
+            )
+        self.screens.ring(*ids)
+        return [
+            Receipt(Outcome.sent, ids[address])
+            if address in ids
+            else Receipt(Outcome.refused, reason="no good link")
+            for address in to
+        ]
+
+    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
+        """Change the words and buttons of a message where it stands on the phone."""
+        for _ in range(TRIES_MAX):
+            try:
+                async with self.door.open() as desk:
+                    found = await chat.amend(desk, address, remote_id, message)
+            except Stale:
+                continue  # The phone marked it as read meanwhile.
+            self.screens.ring(address)
+            return (
+                Receipt(Outcome.sent, remote_id)
+                if found
+                else Receipt(Outcome.refused, reason="no such message")
+            )
+        return Receipt(Outcome.not_sent, reason="changed by others meanwhile")
+
+    async def settle(self, interaction: str, text: str) -> None:
+        """Nothing to do: a phone page disables a pressed button by itself."""
+
+    async def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
+        """The bytes an upload left on disk."""
+        digest = file.digest or file.remote_id
+        try:
+            source = await asyncio.to_thread(Path(self.media.path(digest)).open, "rb")
+        except (OSError, ValueError) as error:
+            raise FetchFailed("the upload is not on disk", permanent=True) from error
+        with source:
+            while piece := await asyncio.to_thread(source.read, PIECE_BYTES):
+                yield piece
+
+    async def run(self, take: Take) -> None:
+        """Wait until cancelled: phones come in by HTTP. Then let every open stream end."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.screens.close()
+
+    async def check(self) -> str:
+        """One line with the number of phones that have a page."""
+        async with self.door.read() as store:
+            lines = await store.count(ChatMessage)
+        return f"{lines} lines kept"
+
+    async def hear(self, holder: Holder, event: events.PhoneEvent) -> ChatMessage:
+        """Take one event from a phone: its line on the screen and its inbox row are durable on return."""
+        async with self.door.open() as desk:
+            message, _ = await chat.write_theirs(desk, holder, event)
+        raw = events.write_raw(event, holder.address, holder.officer.name, message.files, message.at)
+        # A phone that never got our answer posts again: then the inbox row may be all that is missing.
+        await self.intake.take(self.name, f"{holder.address}:{event.event_id}", holder.address, raw)
+        self.screens.ring(holder.address)
+        return message

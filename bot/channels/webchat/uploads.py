@@ -1,0 +1,105 @@
+"""Keeps what a phone uploads: bytes on disk by digest first, then a slip that lets the next message name them."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from starlette.datastructures import UploadFile
+
+from bot.channels.webchat import display_copy
+from bot.channels.webchat.events import Refused
+from bot.channels.webchat.sniff import HEAD_BYTES, SEALED, sniff
+from desk.model import RemoteFile, Setting
+from desk.ports import Desk, Door, FetchFailed, Media
+
+PIECE_BYTES = 256 * 1024
+SLIPS_MAX = 200  # Uploads of one phone that no message has named yet.
+COPY_SECONDS_MAX = 20
+COPY_BYTES_MAX = 64 * 1024 * 1024
+
+
+class Uploads:
+    """The files of every phone of this process."""
+
+    def __init__(self, door: Door, media: Media) -> None:
+        self._door = door
+        self._media = media
+        self._one_picture_at_a_time = asyncio.Semaphore(1)
+
+    async def keep(self, address: str, upload: UploadFile, claimed: str, bytes_max: int) -> RemoteFile:
+        """Store an upload; `remote_id` is the digest of the copy that may be shown, empty when there is none."""
+        head = await upload.read(HEAD_BYTES)
+        if not head:
+            raise Refused(400, "empty_file")
+        kind, mime = sniff(head, claimed)
+        try:
+            digest, count = await self._media.keep(_pieces(head, upload), bytes_max)
+        except FetchFailed as error:
+            raise Refused(413, "file_too_large", max=bytes_max // (1024 * 1024)) from error
+        file = RemoteFile(kind, "", (upload.filename or "")[:120], mime, count, digest)
+        if kind == "photo":
+            file = await self._with_display_copy(file)
+        async with self._door.open() as desk:
+            if await desk.store.count(Setting, id_has=_slip_id(address, "")) >= SLIPS_MAX:
+                raise Refused(429, "too_many_uploads")
+            slip = Setting(_slip_id(address, digest), json.dumps(asdict(file), ensure_ascii=False))
+            await desk.store.add_new(slip)
+        return file
+
+    async def _with_display_copy(self, file: RemoteFile) -> RemoteFile:
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "copy.jpg"
+            code = await self._decode(self._media.path(file.digest), str(target))
+            if code == display_copy.TOO_LARGE:
+                return replace(file, kind="file", mime=SEALED)
+            if code or not target.exists():
+                return file
+            shown, _ = await self._media.keep(_content(target.read_bytes()), COPY_BYTES_MAX)
+            return replace(file, remote_id=shown)
+
+    async def _decode(self, source: str, target: str) -> int:
+        """Decoding happens outside this process: a hostile picture can only harm the child."""
+        arguments = [sys.executable, "-I", str(display_copy.__file__), source, target]
+        async with self._one_picture_at_a_time:
+            child = await asyncio.create_subprocess_exec(
+                *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            )
+            try:
+                async with asyncio.timeout(COPY_SECONDS_MAX):
+                    return await child.wait()
+            except TimeoutError:
+                return display_copy.TOO_LARGE
+            finally:
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
+
+
+async def claim(desk: Desk, address: str, digests: Sequence[str]) -> tuple[RemoteFile, ...]:
+    """Take the slips of these uploads; a file this phone did not upload is asked for again. Raises Refused."""
+    if not digests:
+        return ()
+    ids = [_slip_id(address, digest) for digest in digests]
+    slips = {slip.id: slip for slip in await desk.store.find(Setting, id_in=ids)}
+    if len(slips) < len(ids):
+        raise Refused(409, "upload_again")
+    await desk.store.remove(Setting, ids)
+    return tuple(RemoteFile(**json.loads(slips[slip_id].value)) for slip_id in ids)
+
+
+def _slip_id(address: str, digest: str) -> str:
+    return f"webchat.upload/{address}/{digest}"
+
+
+async def _pieces(head: bytes, upload: UploadFile) -> AsyncIterator[bytes]:
+    yield head
+    while piece := await upload.read(PIECE_BYTES):
+        yield piece
+
+
+async def _content(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,155 @@
+"""The demonstration town's front page: four phones beside the live board, and buttons that act."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from desk.ports import Door
+
+FAST, NORMAL = 60.0, 1.0
+LOOKS_EVERY_SECONDS = 0.25  # Many commits in a moment make one look.
+HEARTBEAT_SECONDS = 15.0
+STREAM_MINUTES_MAX = 10  # The browser comes back by itself, so no stream can hold a stopping server for long.
+PRESS_SECONDS_MIN = 1
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class DemoPhone:
+    """One of the phones on the page."""
+
+    role: str  # 村信息员, 值班员, 带班领导, 应急办
+    name: str
+    token: str
+
+
+class DemoActions(Protocol):
+    """What the page's buttons do in the town."""
+
+    async def phones(self) -> Sequence[DemoPhone]:
+        """The phones to show, from left to right, with links that are good now."""
+        ...
+
+    async def pace(self) -> float:
+        """How fast the town's minutes run: 1 as in life, 60 a second each."""
+        ...
+
+    async def set_pace(self, pace: float) -> None:
+        """Let minutes run faster or as in life."""
+        ...
+
+    async def roll_call(self) -> None:
+        """Call the roll now."""
+        ...
+
+    async def fire(self) -> None:
+        """Let the village officer's phone report a fire."""
+        ...
+
+
+def make_routes(door: Door, actions: DemoActions) -> list[BaseRoute]:
+    """The page and its buttons; mounted in the demonstration only."""
+    page = DemoPage(door, actions)
+    return [
+        Route("/", page.get),
+        Route("/demo/stream", page.stream),
+        Route("/demo/roll-call", page.press(page.roll_call), methods=["POST"]),
+        Route("/demo/fire", page.press(page.fire), methods=["POST"]),
+        Route("/demo/clock", page.press(page.clock), methods=["POST"]),
+    ]
+
+
+class DemoPage:
+    """The answers to the demonstration page."""
+
+    def __init__(self, door: Door, actions: DemoActions) -> None:
+        self._door = door
+        self._actions = actions
+        self._pressed: dict[str, datetime] = {}
+        loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+        self._templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+    async def get(self, request: Request) -> Response:
+        """The page with its phones as frames."""
+        phones, pace = await self._actions.phones(), await self._actions.pace()
+        facts = {"office": self._door.policy.office, "phones": phones, "fast": pace > NORMAL}
+        return HTMLResponse(self._templates.get_template("demo.html").render(facts), headers=HEADERS)
+
+    async def stream(self, request: Request) -> Response:
+        """One stream for the whole page: "look" whenever something was committed."""
+
+        async def looks() -> AsyncIterator[str]:
+            ends_at = self._door.clock.now() + timedelta(minutes=STREAM_MINUTES_MAX)
+            yield "retry: 1000\n\n"
+            while self._door.clock.now() < ends_at:
+                rang = await self._door.bell.wait(HEARTBEAT_SECONDS)
+                yield "event: look\ndata: {}\n\n" if rang else ": still here\n\n"
+                # What is committed during this pause rings unheard: the look after it shows that too.
+                await asyncio.sleep(LOOKS_EVERY_SECONDS)
+                if rang:
+                    yield "event: look\ndata: {}\n\n"
+
+        return StreamingResponse(
+            looks(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    def press(self, act: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a button: from our own page only, and not twice in one second."""
+
+        async def answer(request: Request) -> Response:
+            if not _is_own(request):
+                return JSONResponse({"code": "foreign"}, 403)
+            now, path = self._door.clock.now(), request.url.path
+            if now - self._pressed.get(path, datetime.min.replace(tzinfo=now.tzinfo)) < timedelta(
+                seconds=PRESS_SECONDS_MIN
+            ):
+                return JSONResponse({"code": "too_fast"}, 429, {"Retry-After": "1"})
+            self._pressed[path] = now
+            try:
+                await act(request)
+            except ValueError:
+                return JSONResponse({"code": "bad_request"}, 400)
+            return JSONResponse({"pace": await self._actions.pace()})
+
+        return answer
+
+    async def roll_call(self, request: Request) -> None:
+        """立即点名."""
+        await self._actions.roll_call()
+
+    async def fire(self, request: Request) -> None:
+        """模拟火情."""
+        await self._actions.fire()
+
+    async def clock(self, request: Request) -> None:
+        """快钟 on or off. Raises ValueError when it says neither."""
+        switch = request.query_params.get("fast")
+        if switch not in ("0", "1"):
+            raise ValueError("fast must be 0 or 1")
+        await self._actions.set_pace(FAST if switch == "1" else NORMAL)
+
+
+def _is_own(request: Request) -> bool:
+    """Whether our own page sent this, as far as a browser tells."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
