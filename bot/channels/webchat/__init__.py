@@ -1,4 +1,4 @@
-"""Web chat: one personal link per officer, a phone page in the browser, the same port as the other channels."""
+"""Web chat: one personal link per officer opens a phone page; the same port as the other channels."""
 
 from bot.channels.webchat.channel import Intake, WebChatChannel
 from bot.channels.webchat.links import make_link, revoke

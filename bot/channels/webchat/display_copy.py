@@ -1,4 +1,4 @@
-"""Makes the copy of a photo that may be shown: upright, small, without EXIF. Runs as a child process with limits."""
+"""Makes the copy of a photo that may be shown: upright, small, no EXIF. Runs as a limited child process."""
 
 import resource
 import sys

@@ -161,7 +161,7 @@ def _digests(fields: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _place(fields: dict[str, Any]) -> Place | None:
-    """Where the phone says it is; figures off the globe (or the null island) are kept as words, not as a point."""
+    """Where the phone says it is; figures off the globe (or 0, 0) are kept as words, not as a point."""
     lat, lon, accuracy = (_number(fields, key) for key in ("lat", "lon", "accuracy"))
     text = _words(fields, "place_text")[:200]
     if lat is None or lon is None:

@@ -27,7 +27,7 @@ class Holder:
 
 
 async def make_link(desk: Desk, officer: Officer, *, days: float = 400) -> str:
-    """A new personal link's token, told once; the chat's address (and so its history) stays the officer's own."""
+    """A new personal link's token, told once; the address, and so the history, stays the officer's own."""
     accounts = await desk.store.find(Account, officer_id=officer.id, channel=CHANNEL)
     if accounts:
         address = accounts[0].address

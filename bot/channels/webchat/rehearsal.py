@@ -1,4 +1,4 @@
-"""Acts as a phone in the demonstration town: a drawn fire, a place and a sentence, through the true intake."""
+"""Acts as a phone in the demonstration: a drawn fire, a place and a sentence, through the true intake."""
 
 import asyncio
 import io

@@ -129,7 +129,7 @@ class Phone:
         )
 
     async def get_file(self, request: Request, holder: Holder) -> Response:
-        """A file that stands in this chat (`?in=` names its line): a photo's display copy, anything else sealed."""
+        """A file of this chat (`?in=` names its line): a photo's display copy, anything else sealed."""
         digest, line_id = request.path_params["digest"], request.query_params.get("in", "")
         async with self._channel.door.read() as store:
             line = await store.get(ChatMessage, line_id) if line_id.startswith(holder.address + ".") else None

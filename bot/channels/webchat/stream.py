@@ -1,4 +1,4 @@
-"""The phone's live stream: server-sent events whose id is the screen's sequence, so it resumes after any gap."""
+"""The phone's live stream: the id of each event is the screen's sequence, so it resumes after any gap."""
 
 import json
 from collections.abc import AsyncIterator
@@ -39,7 +39,8 @@ def stream(channel: WebChatChannel, request: Request, holder: Holder) -> Respons
                     return
                 for line in lines:
                     seen = line.sequence
-                    yield f"id: {seen}\nevent: line\ndata: {json.dumps(chat.view(line), ensure_ascii=False)}\n\n"
+                    data = json.dumps(chat.view(line), ensure_ascii=False)
+                    yield f"id: {seen}\nevent: line\ndata: {data}\n\n"
                 if not lines and not await rang(changed, HEARTBEAT_SECONDS):
                     yield ": still here\n\n"
 

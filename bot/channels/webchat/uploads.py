@@ -1,4 +1,4 @@
-"""Keeps what a phone uploads: bytes on disk by digest first, then a slip that lets the next message name them."""
+"""Keeps what a phone uploads: bytes on disk by digest, then a slip by which a message may name them."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ class Uploads:
         self._one_picture_at_a_time = asyncio.Semaphore(1)
 
     async def keep(self, address: str, upload: UploadFile, claimed: str, bytes_max: int) -> RemoteFile:
-        """Store an upload; `remote_id` is the digest of the copy that may be shown, empty when there is none."""
+        """Store an upload; `remote_id` is the digest of its display copy, empty when there is none."""
         head = await upload.read(HEAD_BYTES)
         if not head:
             raise Refused(400, "empty_file")
@@ -80,7 +80,7 @@ class Uploads:
 
 
 async def claim(desk: Desk, address: str, digests: Sequence[str]) -> tuple[RemoteFile, ...]:
-    """Take the slips of these uploads; a file this phone did not upload is asked for again. Raises Refused."""
+    """Take the slips of these uploads. Raises Refused for a file this phone did not upload."""
     if not digests:
         return ()
     ids = [_slip_id(address, digest) for digest in digests]

@@ -15,6 +15,9 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+// Drawn icons: an old phone or a duty-room browser may lack the emoji.
+export const icon = (name) => element("span", { class: `icon ${name}`, "aria-hidden": "true" });
+
 const clock = new Intl.DateTimeFormat(language, { timeZone: timezone, hour: "2-digit", minute: "2-digit", hour12: false });
 const date = new Intl.DateTimeFormat(language, { timeZone: timezone, month: "long", day: "numeric", weekday: "long" });
 const key = new Intl.DateTimeFormat("sv-SE", { timeZone: timezone, year: "numeric", month: "2-digit", day: "2-digit" });

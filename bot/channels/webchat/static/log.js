@@ -1,6 +1,6 @@
 // Draws the lines: bubbles, cards with buttons, photos, the messages still waiting. Everything written is text.
 
-import { base, dayKey, dayOf, element, fill, timeOf, words } from "./element.js";
+import { base, dayKey, dayOf, element, fill, icon, timeOf, words } from "./element.js";
 
 export class Log {
   constructor({ press, askPlace, reply, retry, remove }) {
@@ -104,7 +104,7 @@ export class Log {
       row.append(element("button", { type: "button", "data-token": token, onclick: press }, label));
     }
     if (line.asks_place) {
-      row.append(element("button", { type: "button", class: "ask-place", onclick: this.acts.askPlace }, `📍 ${words.placeTitle}`));
+      row.append(element("button", { type: "button", class: "ask-place", onclick: this.acts.askPlace }, icon("pin"), words.placeTitle));
     }
     return row;
   }
@@ -113,20 +113,20 @@ export class Log {
     const url = (digest) => `${base}/files/${digest}?in=${encodeURIComponent(line.id)}`;
     const named = file.name || words[file.kind] || words.sealed;
     if (file.kind === "photo") {
-      if (!file.shown) return element("p", { class: "chip" }, `🖼 ${words.photoHidden}`);
+      if (!file.shown) return element("p", { class: "chip" }, icon("camera"), words.photoHidden);
       const picture = element("img", { src: url(file.shown), alt: words.photo, loading: "lazy", onload: () => this.settle() });
       return element("a", { href: url(file.shown), target: "_blank", rel: "noopener", class: "photo" }, picture);
     }
     if (file.kind === "voice") return element("audio", { controls: true, preload: "none", src: url(file.digest) });
     if (file.kind === "video") return element("video", { controls: true, preload: "metadata", src: url(file.digest) });
-    return element("a", { class: "chip", href: url(file.digest), download: "" }, "📎 ", element("bdi", {}, named));
+    return element("a", { class: "chip", href: url(file.digest), download: "" }, icon("clip"), element("bdi", {}, named));
   }
 
   place(place) {
     const figures = place.lat == null ? "" : `${place.lat.toFixed(5)}, ${place.lon.toFixed(5)}`;
     const near = place.accuracy ? fill(words.placeMetres, { metres: Math.round(place.accuracy) }) : "";
     const small = [figures, near].filter(Boolean).join(" · ");
-    return element("p", { class: "place" }, "📍 ", element("bdi", {}, place.text || words.placeMe), element("small", {}, small));
+    return element("p", { class: "place" }, icon("pin"), element("bdi", {}, place.text || words.placeMe), element("small", {}, small));
   }
 
   // A message of ours that is still on the phone only.
@@ -137,7 +137,7 @@ export class Log {
     if (said) bubble.append(element("p", { class: "words", dir: "auto" }, said));
     for (const file of files) {
       if (file.kind === "photo") bubble.append(element("img", { class: "photo", src: URL.createObjectURL(file.blob), alt: words.photo }));
-      else bubble.append(element("p", { class: "chip" }, "📎 ", element("bdi", {}, file.name)));
+      else bubble.append(element("p", { class: "chip" }, icon("clip"), element("bdi", {}, file.name)));
     }
     if (body.kind === "place") bubble.append(this.place({ ...body, lat: body.lat ?? null, text: body.place_text }));
     const meta = element("p", { class: "meta" }, element("time", {}, timeOf(message.at)), ` · ${failed ? words.failed : words.waiting}`);

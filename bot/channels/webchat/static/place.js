@@ -1,6 +1,6 @@
 // Asks where: the phone's own position, a tap on the schematic map, or a town from the list.
 
-import { element, fill, words } from "./element.js";
+import { element, fill, icon, words } from "./element.js";
 
 const GEO = "/static/geo/zhongshan.geojson";
 const LEAFLET = "/static/vendor/leaflet/leaflet";
@@ -36,7 +36,7 @@ export class PlaceDialog {
     at("place-send").disabled = !place;
     const near = place?.accuracy ? fill(words.placeMetres, { metres: Math.round(place.accuracy) }) : "";
     const area = place?.accuracy >= TOWN_METRES ? words.placeArea : near && ` · ${near}`;
-    at("place-chosen").textContent = place ? `📍 ${place.place_text}${area}` : "";
+    at("place-chosen").replaceChildren(...(place ? [icon("pin"), `${place.place_text}${area}`] : []));
     if (place && place.accuracy < TOWN_METRES) this.mark(place.lat, place.lon);
     else this.marker?.remove();
   }
