@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.channels.webchat import chat, events
-from bot.channels.webchat.links import CHANNEL, Holder, readable
+from bot.channels.webchat.links import CHANNEL, KIND, Holder, readable
 from bot.channels.webchat.screens import Screens
 from bot.channels.webchat.uploads import Uploads
-from desk.model import ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered
+from desk.model import ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered, Session
 from desk.ports import ChannelLimits, Door, FetchFailed, Media, Stale, Take
 
 PIECE_BYTES = 256 * 1024
@@ -95,10 +95,12 @@ class WebChatChannel:
             self.screens.close()
 
     async def check(self) -> str:
-        """One line with the number of phones that have a page."""
+        """One line with the number of personal links that are good."""
         async with self.door.read() as store:
-            lines = await store.count(ChatMessage)
-        return f"{lines} lines kept"
+            links = await store.count(
+                Session, kind_in=[KIND], ended=False, ends_at_from=self.door.clock.now()
+            )
+        return f"{links} personal links"
 
     async def hear(self, holder: Holder, event: events.PhoneEvent) -> ChatMessage:
         """Take one event from a phone: its line on the screen and its inbox row are durable on return."""

@@ -64,7 +64,7 @@ def guarded(channel: WebChatChannel, endpoint: Endpoint) -> Callable[[Request], 
     async def answer(request: Request) -> Response:
         try:
             if request.method not in ("GET", "HEAD"):
-                check_origin(request)
+                check_origin(request, channel.door.policy.public_url)
             holder = await holder_of(channel, request)
             response = await endpoint(request, holder)
         except Refused as refusal:
@@ -92,12 +92,13 @@ def refused(channel: WebChatChannel, refusal: Refused) -> Response:
     return JSONResponse({"code": refusal.code, "reason": sentence}, refusal.status, headers)
 
 
-def check_origin(request: Request) -> None:
-    """Refuse what another site makes a browser post. Raises Refused."""
+def check_origin(request: Request, public_url: str) -> None:
+    """Refuse what another site makes a browser post; a proxy may have changed our host. Raises Refused."""
     origin = request.headers.get("origin")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Refused(403, "foreign")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+    own = {request.headers.get("host", "").lower(), urlsplit(public_url).netloc.lower()} - {""}
+    if origin is not None and urlsplit(origin).netloc.lower() not in own:
         raise Refused(403, "foreign")
 
 

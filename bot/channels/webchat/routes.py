@@ -32,7 +32,7 @@ def make_routes(channel: WebChatChannel) -> list[BaseRoute]:
     """Everything under /chat; the app mounts these as they are."""
     phone = Phone(channel)
     return [
-        Mount("/chat/static", StaticFiles(directory=HERE / "static")),
+        Mount("/chat/static", PhoneFiles(directory=HERE / "static")),
         Route("/chat/{token}", phone.page),
         Route("/chat/{token}/messages", guard.guarded(channel, phone.post_message), methods=["POST"]),
         Route("/chat/{token}/files", guard.guarded(channel, phone.post_file), methods=["POST"]),
@@ -41,6 +41,17 @@ def make_routes(channel: WebChatChannel) -> list[BaseRoute]:
         Route("/chat/{token}/history", guard.guarded(channel, phone.get_history)),
         Route("/chat/{token}/files/{digest:path}", guard.guarded(channel, phone.get_file)),
     ]
+
+
+class PhoneFiles(StaticFiles):
+    """The page's own files; a phone asks each time whether they changed, so that no old script stays."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, to be revalidated."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 class Phone:
@@ -141,13 +152,16 @@ class Phone:
         raise Refused(404, "no_such_file")
 
     def _file(self, digest: str, mime: str, name: str) -> Response:
+        path = self._channel.media.path(digest)
+        if not Path(path).is_file():
+            raise Refused(404, "no_such_file")
         headers = {
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
         if mime == SEALED or mime.startswith("application/"):
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name or digest[:12])}"
-        return FileResponse(self._channel.media.path(digest), media_type=mime, headers=headers)
+        return FileResponse(path, media_type=mime, headers=headers)
 
     def _render(self, template: str, status: int, facts: dict[str, Any]) -> Response:
         policy = self._channel.door.policy

@@ -94,7 +94,7 @@ async def test_event_that_died_before_its_inbox_row_is_taken_on_the_retry(
             raise failures.pop()
         await take(*event)
 
-    world.channel.intake.take = failing  # type: ignore[method-assign]
+    world.channel.intake.take = failing  # type: ignore[method-assign,assignment]
     file = (await upload(client, world, jpeg())).json()
     fields = {"text": "图", "files": [{"digest": file["digest"]}]}
     assert (await say(client, world, "event-0001", **fields)).status_code == 500
@@ -439,6 +439,27 @@ async def test_page_has_a_strict_policy_and_no_inline_script(world: World, clien
     assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
     assert "style=" not in page.text and "onclick" not in page.text and "<style" not in page.text
+
+
+async def test_check_counts_the_good_links(world: World) -> None:
+    assert await world.channel.check() == "2 personal links"
+    async with world.door.open() as desk:
+        await revoke(desk, "o2")
+    assert await world.channel.check() == "1 personal links"
+
+
+async def test_open_streams_end_when_the_channel_stops(world: World, client: httpx.AsyncClient) -> None:
+    async def take(*event: Any) -> None:
+        raise AssertionError("nothing comes this way")
+
+    running = asyncio.create_task(world.channel.run(take))
+    following = asyncio.create_task(read_stream(client, f"{world.chat}/stream?after=1", 1))
+    await asyncio.sleep(0.3)
+    running.cancel()
+    async with asyncio.timeout(3):
+        assert await following == []
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 async def test_sending_with_one_key_shows_once(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.policy import Limits, Policy
-from desk.ports import Bell, Desk, FetchFailed, Stale
+from desk.ports import Bell, Clock, Desk, FetchFailed, Stale
 
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "_in": lambda value, wanted: value in wanted,
@@ -88,7 +88,7 @@ class MemoryDoor:
 
     def __init__(self) -> None:
         self.bell = Bell()
-        self.clock = WallClock()
+        self.clock: Clock = WallClock()
         calendar: Any = None
         office = "中山市应急办"
         self.policy = Policy(
