@@ -115,6 +115,7 @@ async def test_double_click_calls_once(town: Town, client: httpx.AsyncClient) ->
     assert town.calls == ["roll_call"]
 
 
+@pytest.mark.browser
 async def test_everything_is_in_view_and_alive(town: Town) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -127,8 +128,10 @@ async def test_everything_is_in_view_and_alive(town: Town) -> None:
         await expect(phones).to_have_count(4)
         for shown in (*await phones.all(), page.locator("#board")):
             box = await shown.bounding_box()
-            assert box is not None and box["width"] > 280
-            assert box["x"] + box["width"] <= 1920 and box["y"] + box["height"] <= 1080
+            assert box is not None
+            assert box["width"] > 280
+            assert box["x"] + box["width"] <= 1920
+            assert box["y"] + box["height"] <= 1080
         assert await page.evaluate("document.documentElement.scrollHeight") <= 1080
         await expect(page.locator("#board")).to_contain_text("值班看板")
         await page.get_by_role("button", name="立即点名").click()
@@ -143,7 +146,9 @@ async def test_everything_is_in_view_and_alive(town: Town) -> None:
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
         board_box = await page.locator("#board").bounding_box()
         phones_box = await page.locator(".demo-phones").bounding_box()
-        assert board_box and phones_box and board_box["y"] >= phones_box["y"] + phones_box["height"]
+        assert board_box
+        assert phones_box
+        assert board_box["y"] >= phones_box["y"] + phones_box["height"]
         assert await page.evaluate(
             "(e => e.scrollWidth > e.clientWidth)(document.querySelector('.demo-phones'))"
         )

@@ -12,7 +12,7 @@ from bot.channels.webchat import revoke
 from desk.model import Rendered
 from tests.bot.channels.webchat_world import World, jpeg, open_world
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
 CHROMIUM = "/usr/bin/chromium"
 
 

@@ -73,7 +73,8 @@ class World:
     async def stop(self) -> None:
         """Stop serving, as a restart of the desk does."""
         self.channel.screens.close()
-        assert self._server is not None and self._serving is not None
+        assert self._server is not None
+        assert self._serving is not None
         self._server.should_exit = True
         await self._serving
 
