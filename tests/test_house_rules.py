@@ -109,7 +109,7 @@ def test_every_module_begins_with_one_line_that_names_it() -> None:
         )
         lines = (first.lineno, first.end_lineno) if first else (0, 0)
         starts_at = 2 if texts()[path].startswith("#!") else 1
-        # A fake server in tests/ may go on to tell what it enforces; an empty __init__.py has nothing to name.
+        # A fake server may go on to tell what it enforces; an empty __init__.py has nothing to name.
         one_line = lines == (starts_at, starts_at) or (path.parts[0] == "tests" and lines[0] == starts_at)
         if texts()[path].strip() and not (named and one_line):
             wordless.append(str(path))
