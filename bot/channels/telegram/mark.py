@@ -25,6 +25,13 @@ class Mark:
         """Seconds since Telegram was reached."""
         return (now - self.reached_at).total_seconds() if self.reached_at else 0.0
 
+    def gap_words(self, now: datetime) -> str:
+        """The gap with its times."""
+        since = self.reached_at.isoformat() if self.reached_at else "the beginning"
+        return (
+            f"no contact with Telegram from {since} to {now.isoformat()}; it keeps messages 24 h, taps 150 s"
+        )
+
     def moved(self, now: datetime, ids: list[int], asked: int) -> "Mark":
         """The mark after an answer with these update ids."""
         if not ids:

@@ -73,8 +73,10 @@ class Poller:
     async def _round(self) -> None:
         mark = self._mark = self._mark or await self._load()
         asked = mark.offset_at(self._clock.now(), self._pace.quiet_seconds)
+        is_noted = mark.reached_at is not None and mark.gap_at(self._clock.now()) < self._pace.mark_seconds
         parameters: Json = {
-            "timeout": self._pace.long_poll_seconds if not self._failures else 0,
+            # After a start or a failure an answer at once shows that the line is well again.
+            "timeout": self._pace.long_poll_seconds if is_noted and not self._failures else 0,
             "limit": 1 if self._poison else BATCH_MAX,
             "allowed_updates": ALLOWED_UPDATES,
         }
@@ -83,12 +85,10 @@ class Poller:
         body = await self._api.post("getUpdates", parameters, extra_seconds=self._pace.long_poll_seconds)
         events, ids = read_batch(body)
         moved = mark.moved(self._clock.now(), ids, asked)
-        gap = mark.gap_at(self._clock.now())
-        if events or gap >= self._pace.mark_seconds or mark.reached_at is None:
+        if events or not is_noted:
             await self._store(events, moved)
-        if gap > self._pace.gap_seconds and mark.reached_at:
-            text = f"no contact with Telegram from {mark.reached_at.isoformat()} to {moved.reached_at}"
-            await self._troubles.once("gap", f"{text}; it keeps messages 24 h and taps 150 s")
+        if mark.gap_at(self._clock.now()) > self._pace.gap_seconds:
+            await self._troubles.once("gap", mark.gap_words(self._clock.now()))
 
     async def _load(self) -> Mark:
         try:

@@ -182,9 +182,8 @@ class Watch:
         except Exception:  # The note only serves the report of gaps; the route answers 503 for itself.
             log.exception("telegram: contact could not be noted")
             return
-        if gap > pace.gap_seconds and mark.reached_at:
-            text = f"no contact with Telegram from {mark.reached_at.isoformat()} to {now.isoformat()}"
-            await self._troubles.once("gap", f"{text}; it keeps messages 24 h and taps 150 s")
+        if gap > pace.gap_seconds:
+            await self._troubles.once("gap", mark.gap_words(now))
 
 
 def webhook_trouble(settings: TelegramSettings, info: Json, now: float) -> str:
