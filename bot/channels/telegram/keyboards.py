@@ -59,10 +59,7 @@ def fitted(text: str) -> str:
     text = sound(text)
     if units(text) <= TEXT_UNITS_MAX:
         return text
-    cut = text[: TEXT_UNITS_MAX - 1]
-    while units(cut) > TEXT_UNITS_MAX - 1:
-        cut = cut[: -(-(units(cut) - TEXT_UNITS_MAX + 1) // 2)]
-    return cut + "…"
+    return text.encode("utf-16-le")[: 2 * (TEXT_UNITS_MAX - 1)].decode("utf-16-le", "ignore") + "…"
 
 
 def sound(text: str) -> str:

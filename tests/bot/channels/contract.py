@@ -86,9 +86,13 @@ class Shown:
 class Line(Protocol):
     """A running channel and one person's phone; `say` and the like only do what the person does."""
 
-    channel: Channel
     intake: KeptIntake
     address: str
+
+    @property
+    def channel(self) -> Channel:
+        """The channel, receiving."""
+        ...
 
     async def say(self, text: str) -> None:
         """The person writes; a phone that is not told ok goes on trying."""
