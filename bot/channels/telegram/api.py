@@ -97,4 +97,4 @@ class Api:
         except (ValueError, RecursionError, AttributeError):
             description, wait = phrase, None  # A gateway's page, not Telegram's answer.
         seconds = float(wait) if isinstance(wait, int) else None
-        return Refused(code, self._redact(str(description)), seconds)
+        return Refused(code, self._redact(str(description))[:300], seconds)

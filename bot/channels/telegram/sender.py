@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS_MAX = 8  # More makes every send dearer: the pool is searched at each one.
 SETTLE_CHARACTERS_MAX = 200
+REASON_MAX = 300  # A gateway may answer with a whole page.
 
 # An answer of another shape than Telegram's: the call was made, so the outcome is unknown.
 _MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError)
@@ -100,7 +101,7 @@ class Sender:
             return await call, Receipt(Outcome.sent)
         except (TelegramError, *_MISSHAPEN) as error:
             receipt = receipt_for(error)
-            return None, replace(receipt, reason=self._redact(receipt.reason))
+            return None, replace(receipt, reason=self._redact(receipt.reason)[:REASON_MAX])
 
 
 def _whole(number: str) -> int | None:

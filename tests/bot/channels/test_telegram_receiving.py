@@ -16,7 +16,7 @@ from bot.channels.telegram import TelegramChannel, TelegramSettings
 from bot.channels.telegram.mark import SETTING, Mark, read_mark
 from desk.ports import ChannelFault
 from tests.bot.channels.contract import KeptIntake, heard
-from tests.bot.channels.telegram_line import QUICK, SECRET, TelegramLine, open_line
+from tests.bot.channels.telegram_line import SECRET, TelegramLine, open_line
 from tests.fakes.telegram_server import FakeTelegram
 
 UPDATE: dict[str, Any] = {
@@ -105,28 +105,36 @@ async def test_fault_9_an_answer_that_is_no_json_is_kept_as_it_is_and_passed(poi
     good = b'{"ok":true,"result":[' + json.dumps({**UPDATE, "update_id": 8}).encode() + b"]}"
     intake = KeptIntake()
     async with canned({0: poison, 8: good}) as (base_url, asked):
-        settings = TelegramSettings("7:abc", base_url=base_url, pace=QUICK)
-        line = TelegramLine(FakeTelegram(), intake)
-        channel = TelegramChannel(settings, intake, line.clock, line._tell)
-        task = asyncio.create_task(channel.run(intake.take))
+        line = TelegramLine(FakeTelegram(), intake, base_url=base_url)
+        task = asyncio.create_task(line.channel.run(intake.take))
         await intake.raws(2)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await channel.close()
+        await line.channel.close()
     assert intake.rows["telegram/7"][1] == poison
     assert json.loads(intake.rows["telegram/8"][1])["update_id"] == 8
     assert asked[0]["limit"] == 100 and asked[1]["limit"] == 1
     assert [kind for kind, text in line.troubles if text] == ["unreadable"]
 
 
-async def test_half_a_surrogate_pair_and_nan_are_stored(fake: FakeTelegram) -> None:
+async def test_half_a_surrogate_pair_is_stored() -> None:
+    update = {**UPDATE, "message": {**UPDATE["message"], "text": "半\ud83d"}}
+    body = json.dumps({"ok": True, "result": [update]}).encode()
+    intake = KeptIntake()
+    async with canned({0: body}) as (base_url, _):
+        line = TelegramLine(FakeTelegram(), intake, base_url=base_url)
+        task = asyncio.create_task(line.channel.run(intake.take))
+        [said] = await heard(line, 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await line.channel.close()
+    assert said.text == "半\ufffd"
+
+
+async def test_a_place_that_is_no_number_is_stored(fake: FakeTelegram) -> None:
     async with open_line(fake) as line:
-        message = {
-            **UPDATE["message"],
-            "text": "\ud83d",
-            "location": {"latitude": float("nan"), "longitude": 1},
-        }
-        fake.world.updates.add("message", json.loads(json.dumps(message).replace("\\ud83d", "x")), "chat:9")
+        nowhere = {"latitude": float("nan"), "longitude": 1}
+        fake.world.updates.add("message", {**UPDATE["message"], "location": nowhere}, "chat:9")
         [said] = await heard(line, 1)
     assert said.place is not None and said.place.lat is None and "nan" in said.place.text
 
@@ -167,6 +175,9 @@ async def test_fault_18_a_webhook_set_elsewhere_is_removed_at_start_and_named_la
             assert [said.text for said in await heard(line, 1)] == ["在等"]
             await other.post(f"{fake.base_url}{fake.token}/setWebhook", json={"url": "http://127.0.0.1:9/x"})
             assert "webhook" in await line.told("conflict")
+            before = fake.calls["getupdates"]
+            await asyncio.sleep(0.35)
+            assert fake.calls["getupdates"] - before <= 5  # One call per pause of 0.1 s.
             with pytest.raises(
                 ChannelFault, match=r"127\.0\.0\.1 while mode is polling: set mode to webhook"
             ):

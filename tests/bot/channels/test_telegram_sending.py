@@ -371,6 +371,31 @@ async def test_bad_input_62_the_token_is_in_no_log_and_no_error(
         assert secret not in text and SECRET not in text
 
 
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "400 Bad Request", "500 X", "403 Forbidden", "200 OK"])
+async def test_bad_input_62_a_gateway_that_echoes_the_url_gives_the_token_away_to_nobody(
+    fake: FakeTelegram, status: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        page = json.dumps({"ok": False, "description": f"cannot reach {path}"}) + " " * 5000
+        page = page if status.startswith("40") else f"<html>cannot reach {path}{page}</html>"
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(page)}\r\n\r\n{page}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        line = TelegramLine(fake, KeptIntake(), base_url=f"http://127.0.0.1:{port}/bot")
+        [receipt] = await line.channel.send(CALL, [line.address], key="k")
+        with pytest.raises(ChannelFault) as fault:
+            await line.channel.check()
+        with pytest.raises(FetchFailed) as failure:
+            await fetched(line, RemoteFile("photo", "x"))
+        await line.channel.close()
+    for text in (receipt.reason, str(fault.value), str(failure.value)):
+        assert text and fake.token not in text and len(text) < 500
+
+
 async def test_at_the_usual_level_the_libraries_say_nothing(
     line: TelegramLine, caplog: pytest.LogCaptureFixture
 ) -> None:

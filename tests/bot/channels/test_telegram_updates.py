@@ -163,11 +163,18 @@ def test_a_tap_carries_verb_ref_card_and_query() -> None:
 def test_bad_input_25_nobody_who_speaks_for_a_chat_has_an_identity() -> None:
     admin = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
     anonymous = read(chat=GROUP, sender_chat=GROUP, text="到", speaker=admin)
+    linked = read(
+        chat=GROUP,
+        sender_chat={"id": -5, "title": "频道"},
+        text="到",
+        speaker={"id": 777000, "is_bot": False},
+    )
+    assert linked.sender_name == "频道"
     other_bot = read(chat=GROUP, text="到", speaker={**PERSON, "is_bot": True})
     post = {"message_id": 1, "date": 1, "chat": {**GROUP, "type": "channel"}, "text": "到"}
     posted = read_inbound(json.dumps({"update_id": 7, "channel_post": post}).encode(), "zh-CN")
     assert posted is not None
-    for found in (anonymous, other_bot, posted):
+    for found in (anonymous, linked, other_bot, posted):
         assert found.address == "-77" and not found.private
     member = read(chat=GROUP, text="/start@muster_bot CODE")
     assert (member.kind, member.text, member.address, member.private) == ("start", "CODE", "9", False)
