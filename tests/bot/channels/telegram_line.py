@@ -18,7 +18,7 @@ from tests.fakes.telegram_server import FakeTelegram
 SECRET = "a-long_Secret-7"
 QUICK = Pace(
     long_poll_seconds=5,
-    connect_seconds=2,
+    connect_seconds=0.5,
     answer_seconds=0.5,
     back_off_seconds=(0.01, 0.02, 0.05),
     conflict_seconds=0.1,
