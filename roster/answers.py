@@ -8,11 +8,11 @@ PASSCODE_DIGITS = 4
 EXCUSE_MAX = 120
 
 _HERE = (
-    r"(?:报告)?(?:我们?|本人)?(?:都|均|全员|全部|人员)?(?:已经|已)?(?:正在|正)?(?:值班)?"
+    r"(?:报告)?(?:我们?|本人|(?:带班|值班)?领导|值班人?员|[和及与])*(?:都|均|全员|全部|人员)?(?:已经|已)?(?:正在|正)?(?:值班)?"
     r"(?:到[岗崗位]?|在[岗崗位]?|在[岗崗]在位|到[岗崗]到位|收到)(?:了|啦|呢|的)?"
     r"(?:请放心|一切正常|无异常|正常|谢谢)?"
 )
-_PRESENT = re.compile(rf"(?:1|{_HERE}|present|here)", re.IGNORECASE)
+_PRESENT = re.compile(rf"(?:1|(?:{_HERE}){{1,2}}|present|here)", re.IGNORECASE)
 _CODE = re.compile(r"(?:口令码?|密码|验证码)?(?:是|为)?(\d{4})")
 _WITH_CODE = re.compile(rf"(?:{_HERE})(?:口令码?)?(?:是|为)?(\d{{4}})|(\d{{4}})(?:{_HERE})")
 _EXCUSE = re.compile(

@@ -162,7 +162,7 @@ def silent(answers: Iterable[Answer]) -> list[Answer]:
 
 
 def make_up(plan: RollCallPlan, slot_at: datetime, now: datetime) -> str:
-    """How a planned moment is served: "on_time", "make_up" (补点) while it can catch up, else "missed" (漏点)."""
+    """How a planned moment is served: "on_time", "make_up" (补点, caught up) or "missed" (漏点)."""
     if now <= slot_at + STARTS_WITHIN:
         return "on_time"
     return "make_up" if now <= slot_at + timedelta(minutes=plan.catch_up_minutes) else "missed"

@@ -54,7 +54,7 @@ def required(day_class: DayClass) -> tuple[Need, ...]:
 
 
 def holders(unit_id: str, post: str, shifts: Iterable[Shift], at: datetime) -> list[Shift]:
-    """Everybody who holds a unit's post at a moment (start included, end excluded), longest on watch first."""
+    """Everybody who holds a unit's post at a moment, start included and end excluded, first comer first."""
     held = [one for one in on_watch(shifts, at) if one.unit_id == unit_id and one.post == post]
     return sorted(held, key=lambda shift: (shift.starts_at, shift.id))
 
