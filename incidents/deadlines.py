@@ -110,7 +110,7 @@ def _starts(incident: Incident) -> Iterator[tuple[str, datetime]]:
 
 
 def _last_report_at(incident: Incident, follow_up_by: datetime, profile: Profile) -> datetime:
-    """One interval before the follow-up owed, at the pace (the fast clock's is shorter) of the phone clock."""
+    """One interval before the follow-up owed, at the pace of the phone clock (the fast one is shorter)."""
     limit = limit_for(incident, profile)
     if limit is None or incident.phone_by is None:
         return incident.received_at

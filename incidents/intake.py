@@ -1,0 +1,118 @@
+"""Collects a report told in pieces: any order, nothing refused, and only what is missing is asked for."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+from incidents.casualties import merge_casualties, read_casualties
+from incidents.kinds import read_kind
+from incidents.model import Casualties, Draft, Place
+from incidents.numerals import fold
+from incidents.occurred import Occurred, read_occurred, read_occurred_at
+from incidents.places import believed, labelled_place, merge_places, place_words
+
+__all__ = [
+    "Occurred",
+    "add",
+    "complete",
+    "find_number",
+    "is_cut",
+    "missing",
+    "number",
+    "read_casualties",
+    "read_kind",
+    "read_occurred",
+    "read_occurred_at",
+    "says_something",
+]
+
+TEXT_MAX = 20_000
+CUT = "…"  # The last character of a text that did not fit: the sender's own message stays in the inbox.
+PLACE_WORDS_MAX = 60
+FIRST_REPORT = ("place", "what")  # In asking order; time and telephone are known from the message itself.
+_DASH = r"\s*[-‐‑‒–—―−_~·.]?\s*"
+
+
+def add(
+    draft: Draft,
+    *,
+    text: str = "",
+    place: Place | None = None,
+    attachment_ids: Iterable[str] = (),
+    kind: str = "",
+    casualties: Casualties | None = None,
+    text_max: int = TEXT_MAX,
+) -> Draft:
+    """The draft with one more piece. Text grows by lines and is kept whole up to `text_max`, then cut.
+
+    A point nobody can believe is kept as words. Words sent once the place was asked for, which tell nothing
+    else, are the place."""
+    said = text.replace("\x00", "").strip()
+    named = labelled_place(said) or (_answers_place(draft, said) if place is None else "")
+    where = merge_places(draft.place, Place(text=named) if named else None)
+    where = merge_places(where, believed(place) if place is not None else None)
+    return replace(
+        draft,
+        text=_joined(draft.text, said, text_max),
+        place=where,
+        attachment_ids=tuple(dict.fromkeys((*draft.attachment_ids, *attachment_ids))),
+        kind=kind or draft.kind,
+        casualties=merge_casualties(draft.casualties, casualties),
+    )
+
+
+def missing(draft: Draft) -> tuple[str, ...]:
+    """What a first report still lacks, in the order it is asked for; photos and casualties never are.
+
+    首报 needs 时间、地点、何事、来源电话: the time defaults to 接报, the telephone is the officer's."""
+    lacks = {
+        "place": draft.place is None or (draft.place.lat is None and not draft.place.text.strip()),
+        "what": not draft.kind and not says_something(draft.text),
+    }
+    return tuple(name for name in FIRST_REPORT if lacks[name])
+
+
+def complete(draft: Draft) -> bool:
+    """Whether nothing that a first report needs is missing."""
+    return not missing(draft)
+
+
+def says_something(text: str) -> bool:
+    """Whether there are words in a text: emoji, spaces and punctuation alone say nothing."""
+    return any(unicodedata.category(one)[0] == "L" for one in text)
+
+
+def is_cut(text: str, text_max: int = TEXT_MAX) -> bool:
+    """Whether a draft's text reached its limit and ends in the mark of a cut."""
+    return len(text) == text_max and text.endswith(CUT)
+
+
+def number(prefix: str, day: date, sequence: int) -> str:
+    """An incident's number: the office's prefix, the local day, the day's sequence (ZS-20261123-004)."""
+    return "-".join(part for part in (prefix, f"{day:%Y%m%d}", f"{sequence:03d}") if part)
+
+
+def find_number(text: str, prefix: str) -> str:
+    """The incident number in a text, in its proper form, or "": case, width, dashes, spaces may differ."""
+    head = re.escape(fold(prefix).upper()) + _DASH if prefix else ""
+    found = re.search(rf"(?<![A-Z0-9]){head}(\d{{8}}){_DASH}(\d{{3,6}})(?!\d)", fold(text).upper())
+    if found is None:
+        return ""
+    return "-".join(part for part in (prefix, found.group(1), f"{int(found.group(2)):03d}") if part)
+
+
+def _joined(old: str, new: str, text_max: int) -> str:
+    text = f"{old}\n{new}" if old and new else old or new
+    return text if len(text) <= text_max else text[: text_max - 1] + CUT
+
+
+def _answers_place(draft: Draft, said: str) -> str:
+    """The words that answer 在哪里, once that was asked and no place is known yet."""
+    if "place" not in draft.asked or draft.place is not None or not says_something(said):
+        return ""
+    _category, kind = read_kind(said)
+    if not kind and says_something(draft.text) and len(said) <= PLACE_WORDS_MAX:
+        return said
+    return place_words(said)
