@@ -15,7 +15,7 @@ VERY_ALIKE_AT_LEAST = 85.0
 def likely(
     new: Incident, open_ones: Iterable[Incident], *, window: timedelta, within_metres: float
 ) -> list[tuple[Incident, str]]:
-    """The open incidents of the window (`<=`) that may be the same event, the likeliest first.
+    """The open incidents inside the window that may be the same event, likeliest first.
 
     The reason is near_same_kind, near (one kind unknown) or alike (similar words where a point is missing)."""
     found: list[tuple[float, timedelta, Incident, str]] = []

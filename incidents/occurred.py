@@ -88,6 +88,8 @@ def _moment(match: re.Match[str], now: datetime, zone: tzinfo) -> Occurred | Non
     if clock is None:
         return Occurred(fault="no_time")
     hours, is_certain = clock
+    if day is None and read_count(match["hour"]) == 24:
+        return Occurred(fault="ambiguous")
     moments = [_at(day or local.date(), one, zone) for one in hours]
     past = [one for one in moments if one <= now + SOON]
     if day is None and not past:
@@ -132,7 +134,7 @@ def _day(match: re.Match[str], today: date) -> date | None:
 def _clock(match: re.Match[str], part: str) -> tuple[list[timedelta], bool] | None:
     """The offsets from midnight a clock may mean, and whether it is one for certain; None without a clock.
 
-    Raises ValueError for 25点 and for 8点70分; 24:00 could be either midnight, and is asked back."""
+    Raises ValueError for 25点 and for 8点70分."""
     if match["hour"] is None:
         return None
     hour = read_count(match["hour"])
@@ -141,7 +143,7 @@ def _clock(match: re.Match[str], part: str) -> tuple[list[timedelta], bool] | No
     if hour is None or hour > 24 or minute > 59 or (hour == 24 and minute):
         raise ValueError(match[0])
     if hour == 24:
-        return [timedelta(0), timedelta(days=1)], False
+        return [A_DAY], True
     if part in ("下午", "傍晚") or (part in ("中午", "正午") and hour < 11):
         hour += 12 if hour < 12 else 0
     elif part in ("晚上", "晚", "夜里", "夜间", "深夜", "半夜", "夜"):
