@@ -17,7 +17,7 @@ def likely(
 ) -> list[tuple[Incident, str]]:
     """The open incidents inside the window that may be the same event, likeliest first.
 
-    The reason is near_same_kind, near (one kind unknown) or alike (similar words where a point is missing)."""
+    The reason is near_same_kind, near (a kind unknown) or alike (similar words, a point missing)."""
     found: list[tuple[float, timedelta, Incident, str]] = []
     for other in open_ones:
         apart = abs(new.received_at - other.received_at)

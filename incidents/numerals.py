@@ -54,6 +54,9 @@ def _read_words(word: str) -> float | None:
             part += (1 if digit is None else digit) * TENS[one]
             digit = None
         else:
-            total = (total + part + (digit or 0)) * MYRIADS[one] or MYRIADS[one]
+            # 万 counts what stands right before it, 亿 everything so far.
+            below = part + (digit or 0)
+            whole = total + below if one == "亿" else below
+            total = (whole or 1) * MYRIADS[one] + (total if one == "万" else 0)
             part, digit = 0, None
     return float(total + part + (digit or 0))
