@@ -21,6 +21,7 @@ STATES = (
         r"中毒|呕吐|腹泻|肚子[痛疼]|不适|发烧|发热|手足口|感染|确诊|病例|发病|送医|送院|住院",
     ),
 )
+CLAUSE_MAX = 600  # Characters of a sentence without any stop that are searched.
 REACH = 12  # Characters between a figure and its word.
 DOUBTFUL = re.compile(r"不详|不明(?!原因)|不清楚|待核|待查|是否|有没有|有无|不知道|未知|不确定|核实中|还不清")
 NOBODY = re.compile(
@@ -63,7 +64,7 @@ def read_casualties(text: str) -> Casualties:
     is_nobody = False
     carried: int | None = None
     for clause in CLAUSES.split(line):
-        clause = clause.strip()
+        clause = clause.strip()[:CLAUSE_MAX]
         if not clause or DOUBTFUL.search(clause):
             carried = None
             continue

@@ -97,7 +97,9 @@ def number(prefix: str, day: date, sequence: int) -> str:
 def find_number(text: str, prefix: str) -> str:
     """The incident number in a text, in its proper form, or "": case, width, dashes, spaces may differ."""
     head = re.escape(fold(prefix).upper()) + _DASH if prefix else ""
-    found = re.search(rf"(?<![A-Z0-9]){head}(\d{{8}}){_DASH}(\d{{3,6}})(?!\d)", fold(text).upper())
+    found = re.search(
+        rf"(?<![A-Z0-9]){head}(\d{{8}}){_DASH}(\d{{3,6}})(?!\d)", unicodedata.normalize("NFKC", text).upper()
+    )
     if found is None:
         return ""
     return "-".join(part for part in (prefix, found.group(1), f"{int(found.group(2)):03d}") if part)

@@ -11,13 +11,19 @@ DIGITS = {one: value for value, one in enumerate("零一二三四五六七八九
 TENS = {"十": 10, "百": 100, "千": 1000}
 MYRIADS = {"万": 10_000, "亿": 100_000_000}
 
-# One figure in a folded line; the longest that can be read.
-FIGURE = r"(?:\d+(?:,\d{3})*(?:\.\d+)?[十百千万亿]*|[零〇一二两三四五六七八九十百千万亿俩仨]+)"
+READ_MAX = 4000  # Characters of a text that are searched: what matters is told first.
+
+# One figure in a folded line, whole and at most so long: a line of nothing but digits is read in one pass.
+_WORDS = "零〇一二两三四五六七八九十百千万亿俩仨"
+FIGURE = (
+    r"(?>(?<!\d)\d{1,12}(?!\d)(?:,\d{3}){0,4}(?:\.\d{1,6})?[十百千万亿]{0,3}"
+    rf"|(?<![{_WORDS}])[{_WORDS}]{{1,12}}(?![{_WORDS}]))"
+)
 
 
 def fold(text: str) -> str:
-    """The text with full-width letters and digits as plain ones."""
-    return unicodedata.normalize("NFKC", text)
+    """The first READ_MAX characters of a text, with full-width letters and digits as plain ones."""
+    return unicodedata.normalize("NFKC", text[:READ_MAX])
 
 
 def read_figure(word: str) -> float | None:

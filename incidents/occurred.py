@@ -23,7 +23,7 @@ _DATE = (
 )
 _NEAR_DAY = r"(?P<near>大前|前|昨|今|本|当|明|后)\s*(?:天|日|晚|早|晨|夜)(?:上|里|间)?"
 _PART = r"(?P<part>凌晨|清晨|早晨|早上|上午|中午|正午|下午|傍晚|晚上|夜里|夜间|深夜|半夜|晚|早)"
-_MOMENT = re.compile(rf"(?:{_DATE}|{_NEAR_DAY})?[\s,，的于在约]*{_PART}?[\s约大]*{_CLOCK}?")
+_MOMENT = re.compile(rf"(?:{_DATE}|{_NEAR_DAY})?[\s,，的于在约]{{0,6}}{_PART}?[\s约大]{{0,6}}{_CLOCK}?")
 _AGO = re.compile(
     rf"(?:(?P<hours>半|{FIGURE})\s*(?P<and_half>个半)?个?(?:小时|钟头)(?P<then_half>半)?|"
     rf"(?P<minutes>{FIGURE})\s*(?:多|来)?分钟?|(?P<quarters>[一三])刻钟)(?:多|左右)?\s*(?:之|以)?前"

@@ -5,17 +5,21 @@ from dataclasses import replace
 from math import asin, cos, isfinite, radians, sin, sqrt
 
 from incidents.model import Place
+from incidents.numerals import READ_MAX
 
 # `roster.distance` has its own: the two rooms may not see each other.
 EARTH_RADIUS_METRES = 6_371_008.8  # Mean radius, IUGG.
 CHINA = (3.4, 53.6, 73.4, 135.1)  # South, north, west, east; the sea areas included.
+PLACE_READ_MAX = 300
 NEAR_NULL_DEGREES = 0.01  # A phone without a fix says 0, 0.
 
-_LABELLED = re.compile(r"(?:事发)?(?:地点|地址|位置|事发地)\s*(?:是|为|在)?\s*[:：]?\s*([^\n，,。；;]{2,60})")
+_LABELLED = re.compile(
+    r"(?:事发)?(?:地点|地址|位置|事发地)\s{0,3}(?:是|为|在)?\s{0,3}[:：]?\s{0,3}([^\n，,。；;]{2,60})"
+)
 _PLACE_END = (
     r"(?:社区|村委会|村|居委会|小区|花园|广场|大道|大街|公路|高速|国道|省道|街道|路口|路段|路|街|巷|里弄|镇|"
     r"工业区|工业园|厂|市场|学校|小学|中学|幼儿园|医院|养老院|码头|水库|大桥|桥|涌|山|公园|车站|酒店|商场|大厦|"
-    r"[0-9一二三四五六七八九十]+号楼?|[0-9一二三四五六七八九十]+栋)"
+    r"[0-9一二三四五六七八九十]{1,4}(?:号楼?|栋))"
 )
 _NAMED = re.compile(
     rf"(?:位于|发生在|在)?([\w·-]{{2,30}}?{_PLACE_END}(?:[\w·-]{{0,12}}?{_PLACE_END})*(?:附近|旁边?|门口|对面)?)"
@@ -93,13 +97,13 @@ def distance_metres(one: Place | None, other: Place | None) -> float | None:
 
 def labelled_place(text: str) -> str:
     """The place a sender names as one ("地点：…"), or "" without the label."""
-    found = _LABELLED.search(text)
+    found = _LABELLED.search(text[:READ_MAX])
     return found.group(1).strip() if found else ""
 
 
 def place_words(text: str) -> str:
     """The first words of a sentence that look like a place (绩东一社区, 起湾道路口 …), or ""."""
-    found = _NAMED.search(text)
+    found = _NAMED.search(text[:PLACE_READ_MAX])
     return found.group(1) if found else ""
 
 

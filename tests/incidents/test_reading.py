@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidents.casualties import is_known, merge_casualties, read_casualties
-from incidents.intake import read_kind, read_occurred, read_occurred_at
+from incidents.intake import find_number, read_kind, read_occurred, read_occurred_at
 from incidents.model import Casualties, Category
 from incidents.numerals import read_figure
+from incidents.places import place_words
 from tests.incidents.samples import NOW, SHANGHAI
 
 STORIES = tomllib.loads((resources.files("bot.town.data") / "history.toml").read_text("utf-8"))["story"]
@@ -23,7 +24,7 @@ STORIES = tomllib.loads((resources.files("bot.town.data") / "history.toml").read
         ("3", 3), ("1,200", 1200), ("1.5万", 15000), ("三", 3), ("两", 2), ("十", 10), ("十二", 12),
         ("二十", 20),        ("一百二十", 120), ("一百零三", 103), ("三千", 3000), ("四五十", 40), ("七八", 7), ("十七八", 17),
         ("零", 0),
-               ("两万", 20000), ("万", 10000), ("一万亿", 1e12),
+        ("两万", 20000), ("万", 10000), ("一万亿", 1e12),
         ("一亿两千万", 120_000_000), ("三万五千", 35000), ("x", None), ("", None),
     ],
 )  # fmt: skip
@@ -222,3 +223,20 @@ def test_any_jumble_of_its_own_words_is_read_without_a_fault(text: str) -> None:
     read_casualties(text)
     at = read_occurred_at(text, NOW, SHANGHAI)
     assert at is None or at <= NOW + timedelta(minutes=5)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "unit", ["一", "0", "1 ", "死", "伤3人", "3人", "1月", "2月3日", "1,234", "村", "车", " ", "ZS-2026"]
+)
+def test_a_wall_of_text_is_read_in_one_pass(unit: str) -> None:
+    wall = (unit * 20_000)[:20_000]
+    read_casualties(wall)
+    read_kind(wall)
+    read_occurred(wall, NOW, SHANGHAI)
+    find_number(wall, "ZS")
+    place_words(wall)
+
+
+def test_what_is_told_after_a_long_preface_is_still_found_by_its_number() -> None:
+    assert find_number("火" * 19_000 + " ZS-20261123-004", "ZS") == "ZS-20261123-004"

@@ -10,8 +10,9 @@ from roster.roll_call import Reading, reads_as_answer
 @pytest.mark.parametrize(
     "text",
     [
-        *"到 到！ 到。 １ 1 1. 1️⃣ 到岗 在岗 在 已到岗 我在岗 我已到岗 到岗了 到岗！！ 👍到👍 「到」 收到 报告，到".split(),
-        *"present Here 到岗了，请放心 均在岗在位 到崗 ✅到 收到，带班领导和值班人员均在岗在位".split(),
+        *"到 到！ 到。 １ 1 1. 1️⃣ 到岗 在岗 在 已到岗 我在岗 我已到岗 到岗了 到岗！！".split(),
+        *"👍到👍 「到」 收到 报告，到 到崗 ✅到".split(),
+        *"present Here 到岗了，请放心 均在岗在位 收到，带班领导和值班人员均在岗在位".split(),
         "到\u200b",
     ],
 )
