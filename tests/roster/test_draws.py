@@ -57,6 +57,12 @@ def test_a_window_filled_by_a_handover_draws_nothing() -> None:
     assert draw(plan("08:25-08:35"), MONDAY, SHANGHAI, random.Random(1), [time(8, 30)]) == ()
 
 
+def test_ten_minutes_from_a_handover_is_too_near_and_eleven_is_not() -> None:
+    handover = [time(8, 30)]
+    assert draw(plan("08:40-08:41"), MONDAY, SHANGHAI, random.Random(1), handover) == ()
+    assert len(draw(plan("08:41-08:42"), MONDAY, SHANGHAI, random.Random(1), handover)) == 1
+
+
 def test_moments_that_do_not_fit_apart_move_closer_but_stay_distinct() -> None:
     found = draw(plan("12:00-12:10", times=5), MONDAY, SHANGHAI, random.Random(3))
     assert len(set(found)) == 5
