@@ -51,6 +51,7 @@ class Inbound:
     forwarded: bool = False
     private: bool = True
     stale: bool = False  # Validly signed but old: stored and flagged, may not press buttons.
+    folded: bool = False  # Beyond the sender's messages per minute: kept, but not answered one by one.
 
 
 @dataclass(frozen=True)

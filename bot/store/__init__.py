@@ -1,0 +1,13 @@
+"""The store: records in tables, on SQLite, PostgreSQL or in memory, behind one port."""
+
+
+class StoreUnavailable(Exception):
+    """The database cannot serve just now (full, locked, read-only, gone); nothing of this transaction is kept."""
+
+
+class StoreRefused(Exception):
+    """The database must not be used as it is (corrupt, newer, not ours); the text names the cure."""
+
+
+class AlreadyStored(Exception):
+    """A record with this id, or with these unique columns, is there already."""

@@ -1,0 +1,153 @@
+"""Column types: moments that keep their zone, figures that are numbers, words, and nested values as JSON text."""
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import DateTime, Dialect, Double, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+# Text sorts by code point in every database, as it does in Python and in SQLite.
+PlainText = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def clean(text: str) -> str:
+    """The text without what a database cannot hold: NUL and lone surrogates become U+FFFD."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def to_text(value: Any) -> str:
+    """Compact JSON text; NaN and infinity are ValueErrors, as they are no JSON."""
+    return clean(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC:
+        return value
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise ValueError(f"A moment needs a time zone: {value!r}.")
+    return value.astimezone(UTC)
+
+
+def _moment_text(value: datetime) -> str:
+    return _in_utc(value).isoformat(timespec="microseconds")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC: `timestamptz` on PostgreSQL, sortable text of fixed width on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The database's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect | None) -> Any:
+        """UTC, or ValueError when the moment has no zone."""
+        if value is None:
+            return None
+        if dialect is not None and dialect.name == "postgresql":
+            return _in_utc(value)
+        return _moment_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect | None) -> datetime | None:
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        moment: datetime = value.astimezone(UTC)
+        return moment
+
+
+class Words(TypeDecorator[str]):
+    """Text as people wrote it, without what databases choke on."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect | None) -> str | None:
+        """The cleaned text."""
+        return None if value is None else clean(value)
+
+
+class Figure(TypeDecorator[float]):
+    """A finite number: NaN would be NULL on SQLite and NaN on PostgreSQL, so it is refused."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect | None) -> float | None:
+        """The number, or ValueError."""
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"A figure must be finite: {value!r}.")
+        return value
+
+
+class Named(TypeDecorator[StrEnum]):
+    """One of an enumeration's words, as text."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__()
+        self.kind = kind
+        self._by_word = {member.value: member for member in kind}
+
+    def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
+        """The word, or ValueError when the enumeration does not have it."""
+        return None if value is None else self.kind(value).value
+
+    def process_result_value(self, value: Any, dialect: Dialect | None) -> StrEnum | None:
+        """The member."""
+        return None if value is None else self._by_word[value]
+
+
+class Json(TypeDecorator[Any]):
+    """A nested value (dict, tuple or dataclass) as JSON text, read back as its declared type."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+        self._dump, self._load = _codec(kind)
+
+    def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
+        """JSON text."""
+        return None if value is None else self._dump(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect | None) -> Any:
+        """The value."""
+        return None if value is None else self._load(value)
+
+
+def _codec(kind: Any) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    if kind == tuple[str, ...]:
+        return (lambda value: to_text(value) if value else "[]"), (
+            lambda text: () if text == "[]" else tuple(json.loads(text))
+        )
+    if kind == tuple[datetime, ...]:
+        return (lambda value: to_text([_moment_text(one) for one in value])), (
+            lambda text: tuple(datetime.fromisoformat(one) for one in json.loads(text))
+        )
+    if getattr(kind, "__origin__", None) is dict:
+        return to_text, json.loads
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    return (lambda value: to_text(adapter.dump_python(value, mode="json"))), adapter.validate_json

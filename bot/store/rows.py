@@ -1,0 +1,51 @@
+"""Records to rows and back, by the types of their columns."""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Dialect
+
+from bot.store.tables import TABLES
+
+Turn = Callable[[Any], Any]
+
+
+class RowCodec:
+    """Turns records of one kind into driver values and rows into records."""
+
+    def __init__(self, kind: type[Any], dialect: Dialect) -> None:
+        table = TABLES[kind]
+        self.kind = kind
+        self.names = tuple(column.name for column in table.columns)
+        self._values = attrgetter(*self.names)
+        self.encoders: dict[str, Turn | None] = {}
+        self._decoders: list[tuple[int, Turn]] = []
+        for place, column in enumerate(table.columns):
+            own = column.type.dialect_impl(dialect)
+            self.encoders[column.name] = own.bind_processor(dialect)
+            decoder = own.result_processor(dialect, None)
+            if decoder is not None:
+                self._decoders.append((place, decoder))
+        self._encoders = [
+            (place, turn) for place, turn in enumerate(self.encoders.values()) if turn is not None
+        ]
+
+    def encode(self, record: Any) -> list[Any]:
+        """Driver values in the order of the columns; ValueError for a naive moment or NaN."""
+        values = list(self._values(record))
+        for place, turn in self._encoders:
+            values[place] = turn(values[place])
+        return values
+
+    def encode_one(self, name: str, value: Any) -> Any:
+        """One field's driver value."""
+        turn = self.encoders[name]
+        return value if turn is None else turn(value)
+
+    def decode(self, row: Sequence[Any]) -> Any:
+        """The record."""
+        values = list(row)
+        for place, turn in self._decoders:
+            values[place] = turn(values[place])
+        return self.kind(*values)

@@ -1,0 +1,195 @@
+"""Every statement of the store, built once per shape by SQLAlchemy and kept as text for the driver."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Dialect, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import Text, TypeDecorator
+
+from bot.store.criteria import has_version, key_of, order_of, parse
+from bot.store.rows import RowCodec
+from bot.store.tables import TABLES, counters
+
+Bind = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Text for the driver, and the names of its values in their order."""
+
+    sql: str
+    names: tuple[str, ...]
+    turns: tuple[Bind | None, ...] = ()
+
+    def values(self, given: dict[str, Any]) -> list[Any]:
+        """The driver's values."""
+        return [
+            given[name] if turn is None else turn(given[name])
+            for name, turn in zip(self.names, self.turns, strict=True)
+        ]
+
+
+class Statements:
+    """Statements in one dialect; the same shape gives the same object."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.on_postgresql = dialect.name == "postgresql"
+        self._codecs: dict[type[Any], RowCodec] = {}
+        self._kept: dict[Any, Statement] = {}
+
+    def codec(self, kind: type[Any]) -> RowCodec:
+        """The row codec of a kind."""
+        found = self._codecs.get(kind)
+        if found is None:
+            if kind not in TABLES:
+                raise TypeError(f"{kind.__name__} is no record of the store.")
+            found = self._codecs[kind] = RowCodec(kind, self.dialect)
+        return found
+
+    def insert(self, kind: type[Any], *, new_only: bool = False) -> Statement:
+        """Values in the codec's order; with `new_only` a row that is there already is passed over."""
+
+        def build() -> ClauseElement:
+            values = {name: bindparam(name) for name in self.codec(kind).names}
+            if not new_only:
+                return insert(TABLES[kind]).values(values)
+            if self.on_postgresql:
+                return postgresql.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
+            return sqlite.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
+
+        return self._keep((kind, "insert", new_only), build, {})
+
+    def get(self, kind: type[Any]) -> Statement:
+        """One row by its key."""
+        column = TABLES[kind].c[key_of(kind)]
+        return self._keep(
+            (kind, "get"), lambda: select(TABLES[kind]).where(column == bindparam("key")), {"key": None}
+        )
+
+    def change(self, kind: type[Any], names: Sequence[str]) -> Statement:
+        """Sets these fields where key, and version if there is one, are as they were read."""
+        codec = self.codec(kind)
+
+        def build() -> ClauseElement:
+            table = TABLES[kind]
+            wheres = [table.c[key_of(kind)] == bindparam("was_key")]
+            if has_version(kind):
+                wheres.append(table.c.version == bindparam("was_version"))
+            return update(table).where(*wheres).values({name: bindparam(f"now_{name}") for name in names})
+
+        turns = {f"now_{name}": codec.encoders[name] for name in names}
+        return self._keep((kind, "change", tuple(names)), build, turns)
+
+    def remove(self, kind: type[Any]) -> Statement:
+        """Deletes by a list of keys."""
+        column = TABLES[kind].c[key_of(kind)]
+        return self._keep(
+            (kind, "remove"),
+            lambda: delete(TABLES[kind]).where(self._among(column, "keys")),
+            {"keys": self._list_turn(None)},
+        )
+
+    def find(self, kind: type[Any], order: Sequence[str], limited: bool, names: Sequence[str]) -> Statement:
+        """Whole rows that match these criteria."""
+
+        def build() -> ClauseElement:
+            found = self._where(select(TABLES[kind]), kind, names)
+            found = found.order_by(*(self._order(kind, part) for part in order))
+            return found.limit(bindparam("limit_")) if limited else found
+
+        return self._keep((kind, "find", tuple(order), limited, tuple(names)), build, self._turns(kind, names))
+
+    def count(self, kind: type[Any], names: Sequence[str]) -> Statement:
+        """How many rows match these criteria."""
+        return self._keep(
+            (kind, "count", tuple(names)),
+            lambda: self._where(select(func.count()).select_from(TABLES[kind]), kind, names),
+            self._turns(kind, names),
+        )
+
+    def next_sequence(self) -> Statement:
+        """Counts one up and returns the number."""
+
+        def build() -> ClauseElement:
+            new = postgresql.insert(counters) if self.on_postgresql else sqlite.insert(counters)
+            filled = new.values(name=bindparam("name"), value=1)
+            return filled.on_conflict_do_update(
+                index_elements=[counters.c.name], set_={"value": counters.c.value + 1}
+            ).returning(counters.c.value)
+
+        return self._keep("next_sequence", build, {})
+
+    def _keep(self, shape: Any, build: Callable[[], ClauseElement], turns: dict[str, Bind | None]) -> Statement:
+        found = self._kept.get(shape)
+        if found is None:
+            compiled = build().compile(dialect=self.dialect, compile_kwargs={"render_postcompile": True})
+            names = tuple(getattr(compiled, "positiontup", None) or ())
+            constants = {name: value for name, value in compiled.params.items() if value is not None}
+            found = Statement(
+                str(compiled),
+                names,
+                tuple(_constant(constants[name]) if name in constants else turns.get(name) for name in names),
+            )
+            self._kept[shape] = found
+        return found
+
+    def _where(self, query: Select[Any], kind: type[Any], names: Sequence[str]) -> Select[Any]:
+        return query.where(and_(True, *(self._criterion(kind, name) for name in names)))
+
+    def _criterion(self, kind: type[Any], name: str) -> ColumnElement[bool]:
+        """`name` may end in "=none": comparing with nothing is another shape than comparing with a value."""
+        criterion, _, none = name.partition("=")
+        field, how = parse(kind, criterion)
+        column = TABLES[kind].c[field]
+        if how == "in":
+            return self._among(column, criterion)
+        if how == "has":
+            place = func.strpos if self.on_postgresql else func.instr
+            return place(column, bindparam(criterion, type_=Text())) > 0
+        if none:
+            return column.is_not(None) if how == "not" else column.is_(None)
+        given = bindparam(criterion, type_=column.type)
+        if how == "not":
+            return column.is_distinct_from(given) if column.nullable else column != given
+        return {"is": column.__eq__, "to": column.__le__, "from": column.__ge__}[how](given)
+
+    def _among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """One shape for lists of any length."""
+        kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+        if self.on_postgresql:
+            return column == func.any(bindparam(name, type_=ARRAY(kind)))
+        each = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+        return column.in_(select(each.c.value))
+
+    def _turns(self, kind: type[Any], names: Sequence[str]) -> dict[str, Bind | None]:
+        turns: dict[str, Bind | None] = {}
+        for name in names:
+            field, how = parse(kind, name.partition("=")[0])
+            encoder = self.codec(kind).encoders[field]
+            turns[name] = self._list_turn(encoder) if how == "in" else None if how == "has" else encoder
+        return turns
+
+    def _list_turn(self, encoder: Bind | None) -> Bind:
+        def turn(given: Any) -> Any:
+            values = list(given) if encoder is None else [encoder(one) for one in given]
+            return values if self.on_postgresql else json.dumps(values)
+
+        return turn
+
+    def _order(self, kind: type[Any], part: str) -> ColumnElement[Any]:
+        field, downward = order_of(kind, part)
+        column = TABLES[kind].c[field]
+        order: ColumnElement[Any] = column.desc() if downward else column.asc()
+        if column.nullable and self.on_postgresql:  # As SQLite has it: nothing comes before everything.
+            return order.nulls_last() if downward else order.nulls_first()
+        return order
+
+
+def _constant(value: Any) -> Bind:
+    return lambda _: value

@@ -1,0 +1,126 @@
+"""Takes signatures: 签收, 转办, 办结; tells the reporter and the earlier rungs, and amends their cards."""
+
+from dataclasses import fields
+
+from desk.escalations import PAGE, page_facts
+from desk.letters import amend, cancel_waiting, cards, tell
+from desk.model import Choice, Notice
+from desk.permissions import Action, require
+from desk.ports import Desk
+from incidents import deadlines, lifecycle
+from incidents.model import Incident, Report, ReportKind, State
+from roster.model import Officer
+
+
+async def sign(desk: Desk, incident_id: str, officer: Officer) -> Incident:
+    """This officer has it from now on. Raises AlreadySigned, NotOpen or NotAllowed."""
+    incident = await _read(desk, incident_id)
+    require(officer, Action.sign, incident)
+    signed = await _write(desk, incident, lifecycle.sign(incident, officer.id, desk.now))
+    subject = f"incident:{incident.id}"
+    desk.log("signed", subject, officer.id, number=incident.number, by=officer.name, step=incident.step)
+    await cancel_waiting(desk, subject, [PAGE])
+    facts = {**await page_facts(desk, signed), "by": officer.name, "by_phone": officer.phone, "at": desk.now.isoformat()}
+    choices = (Choice("close", incident.id), Choice("hand", incident.id))
+    for card in await cards(desk, subject, [PAGE]):
+        mine = card.officer_id == officer.id
+        amend(desk, card, Notice("page_signed", {**facts, "mine": mine}, choices if mine else ()))
+    if incident.reporter_id and incident.reporter_id != officer.id:
+        tell(desk, incident.reporter_id, Notice("reporter_signed", facts), subject=subject)
+    return signed
+
+
+async def hand_on(desk: Desk, incident_id: str, officer: Officer, to_officer_id: str) -> Incident:
+    """转办: the incident waits for the signature of somebody named; until then the ladder keeps climbing."""
+    incident = await _read(desk, incident_id)
+    require(officer, Action.hand_on, incident)
+    target = await desk.store.get(Officer, to_officer_id)
+    if target is None or not target.active:
+        raise LookupError(to_officer_id)
+    handed = await _write(desk, incident, lifecycle.hand_on(incident, officer.id, target.id, desk.now, desk.minutes(1)))
+    subject = f"incident:{incident.id}"
+    desk.log("handed_on", subject, officer.id, number=incident.number, by=officer.name, to=target.name)
+    facts = {
+        **await page_facts(desk, handed),
+        "by": officer.name,
+        "to": target.name,
+        "walk": handed.walk,
+        "step": handed.step,
+    }
+    for card in await cards(desk, subject, [PAGE]):
+        if card.officer_id != target.id:
+            amend(desk, card, Notice("page_handed_on", facts))
+    tell(desk, target.id, Notice(PAGE, facts, (Choice("sign", incident.id), Choice("hand", incident.id))), subject=subject)
+    if incident.reporter_id not in ("", officer.id, target.id):
+        tell(desk, incident.reporter_id, Notice("reporter_handed_on", facts), subject=subject)
+    if handed.next_step_at is not None:
+        name = f"step/{handed.id}/{handed.walk}/{handed.step}/{handed.version}"
+        desk.due("step", handed.id, handed.next_step_at, key=subject, name=name)
+    return handed
+
+
+async def close(
+    desk: Desk, incident_id: str, officer: Officer, outcome: str, state: State = State.closed
+) -> Incident:
+    """办结 (or 不属实, 重复): the outcome is the 终报, and the reporter is told it."""
+    incident = await _read(desk, incident_id)
+    require(officer, Action.close, incident)
+    closed = await _write(desk, incident, _ended(incident, officer, outcome, desk, state))
+    subject = f"incident:{incident.id}"
+    report = Report(
+        id=desk.new_id(),
+        incident_id=incident.id,
+        sequence=incident.reports_count + 1,
+        kind=ReportKind.final,
+        reporter_id=officer.id,
+        received_at=desk.now,
+        text=outcome,
+        event_key=f"final/{incident.id}/{incident.version}",
+    )
+    await desk.store.add(report)
+    closed = await desk.store.change(closed, reports_count=report.sequence)
+    desk.log("closed", subject, officer.id, number=incident.number, by=officer.name, outcome=outcome, state=state)
+    await cancel_waiting(desk, subject, [PAGE])
+    facts = {
+        **await page_facts(desk, closed),
+        "by": officer.name,
+        "outcome": outcome,
+        "state": state.value,
+        "at": desk.now.isoformat(),
+    }
+    for card in await cards(desk, subject, [PAGE]):
+        amend(desk, card, Notice("page_closed", facts))
+    if incident.reporter_id and incident.reporter_id != officer.id:
+        tell(desk, incident.reporter_id, Notice("reporter_closed", facts), subject=subject)
+    return closed
+
+
+def _ended(incident: Incident, officer: Officer, outcome: str, desk: Desk, state: State) -> Incident:
+    if state is State.unfounded:
+        return lifecycle.unfounded(incident, officer.id, outcome, desk.now)
+    return lifecycle.close(incident, officer.id, outcome, desk.now)
+
+
+async def mark_told(desk: Desk, incident_id: str, officer: Officer, clock: str) -> Incident:
+    """The phone report or the written report went up: that clock stops."""
+    incident = await _read(desk, incident_id)
+    require(officer, Action.close, incident)
+    changed = await desk.store.change(incident, **{deadlines.DONE_FIELDS[clock]: desk.now})
+    desk.log("clock_done", f"incident:{incident.id}", officer.id, number=incident.number, clock=clock)
+    return changed
+
+
+async def _read(desk: Desk, incident_id: str) -> Incident:
+    incident = await desk.store.get(Incident, incident_id)
+    if incident is None:
+        raise LookupError(incident_id)
+    return incident
+
+
+async def _write(desk: Desk, old: Incident, new: Incident) -> Incident:
+    changes = {
+        one.name: getattr(new, one.name)
+        for one in fields(Incident)
+        if one.name != "version" and getattr(new, one.name) != getattr(old, one.name)
+    }
+    return await desk.store.change(old, **changes)

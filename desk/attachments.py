@@ -1,0 +1,72 @@
+"""Keeps what came with a message: a row and a fetching job each; a report never waits for its pictures."""
+
+from collections.abc import Sequence
+
+from desk.model import Inbound, Lane
+from desk.ports import Desk
+from incidents.model import Attachment, AttachmentState
+from roster.model import Officer
+
+
+async def keep_files(
+    desk: Desk, message: Inbound, officer: Officer, *, draft_id: str = "", incident_id: str = "", already: int = 0
+) -> list[Attachment]:
+    """One row per file; beyond the limit per report the file is named in the log and refused by state, not lost."""
+    rows = []
+    for position, file in enumerate(message.files):
+        over = already + position >= desk.policy.limits.attachments_per_report_max
+        too_big = (file.bytes_count or 0) > desk.policy.limits.attachment_bytes_max
+        fault = "over_count" if over else "too_big" if too_big else ""
+        state = AttachmentState.refused if fault else AttachmentState.waiting
+        row = Attachment(
+            id=desk.new_id(),
+            channel=message.channel,
+            remote_id=file.remote_id,
+            kind=file.kind,
+            received_at=desk.now,
+            officer_id=officer.id,
+            incident_id=incident_id,
+            draft_id=draft_id,
+            file_name=file.file_name[:200],
+            mime=file.mime[:100],
+            bytes_count=file.bytes_count,
+            digest=file.digest,
+            state=AttachmentState.stored if file.digest else state,
+            fault=fault,
+        )
+        rows.append(row)
+        if row.state is AttachmentState.waiting:
+            desk.due("fetch", row.id, desk.now, lane=Lane.bulk)
+    if rows:
+        await desk.store.add(*rows)
+    return rows
+
+
+async def move_to_incident(desk: Desk, attachment_ids: Sequence[str], incident_id: str) -> None:
+    """What hung on the draft hangs on its incident."""
+    if not attachment_ids:
+        return
+    for row in await desk.store.find(Attachment, id_in=list(attachment_ids)):
+        await desk.store.change(row, incident_id=incident_id)
+
+
+async def stored(desk: Desk, attachment_id: str, digest: str, bytes_count: int) -> None:
+    """The bytes are on disk under their digest."""
+    row = await desk.store.get(Attachment, attachment_id)
+    if row is None or row.state is AttachmentState.stored:
+        return
+    await desk.store.change(row, state=AttachmentState.stored, digest=digest, bytes_count=bytes_count, fault="")
+    if row.incident_id:
+        desk.log("attachment_stored", f"incident:{row.incident_id}", attachment=row.id, digest=digest, what=row.kind)
+
+
+async def given_up(desk: Desk, attachment_id: str, fault: str, *, refused: bool) -> Attachment | None:
+    """The bytes cannot be had: the report stands, flagged 照片缺失. Returns the row when this was news."""
+    row = await desk.store.get(Attachment, attachment_id)
+    if row is None or row.state is not AttachmentState.waiting:
+        return None
+    state = AttachmentState.refused if refused else AttachmentState.lost
+    row = await desk.store.change(row, state=state, fault=fault[:200])
+    subject = f"incident:{row.incident_id}" if row.incident_id else "desk"
+    desk.log("attachment_missing", subject, attachment=row.id, fault=fault[:200])
+    return row

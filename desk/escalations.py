@@ -1,0 +1,176 @@
+"""Walks an incident up its frozen ladder until somebody signs: each step once, nobody paged after the signature."""
+
+from dataclasses import replace
+
+from desk.letters import tell
+from desk.model import Choice, Letter, LetterState, Notice, Setting
+from desk.ports import Desk
+from desk.recipients import fallback, leaders_of, names, resolve
+from desk.reports import schedule_clocks
+from incidents import deadlines, escalation
+from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Step
+from roster.model import Officer, Unit
+
+PAGE = "incident_page"
+
+
+async def step(desk: Desk, incident_id: str) -> None:
+    """Take the step that is due; a step that means nobody is passed over at once and said so in the log."""
+    incident = await desk.store.get(Incident, incident_id)
+    if incident is None or incident.state not in UNSIGNED_STATES:
+        return
+    while (due := escalation.due_step(incident, desk.now)) is not None:
+        people = await _people(desk, incident, due)
+        walk, number = incident.walk, incident.step
+        incident = await _advance(desk, incident, people, due)
+        if people:
+            _page(desk, incident, people, due, walk, number, await page_facts(desk, incident))
+            break
+        desk.log("step_unheld", f"incident:{incident.id}", number=incident.number, step=number, to=list(due.to))
+        if incident.step == 0 and not incident.heard_by:
+            await _alarm(desk, incident)
+            break
+    if incident.next_step_at is not None:
+        name = f"step/{incident.id}/{incident.walk}/{incident.step}"
+        desk.due("step", incident.id, incident.next_step_at, key=f"incident:{incident.id}", name=name)
+
+
+async def unheard(desk: Desk, letter: Letter) -> None:
+    """A page could not be delivered on any channel; when nobody else holds the same page, the ladder climbs now."""
+    incident = await desk.store.get(Incident, letter.subject.partition(":")[2])
+    if incident is None or incident.state not in UNSIGNED_STATES or letter.kind != PAGE:
+        return
+    officer = await desk.store.get(Officer, letter.officer_id)
+    desk.log(
+        "page_undeliverable",
+        letter.subject,
+        number=incident.number,
+        officer=officer.name if officer else letter.officer_id,
+        reason=letter.reason,
+    )
+    pages = await desk.store.find(Letter, subject=letter.subject, kind=PAGE, amends="")
+    step_of = (letter.facts.get("walk"), letter.facts.get("step"))
+    beside = [one for one in pages if (one.facts.get("walk"), one.facts.get("step")) == step_of and one.id != letter.id]
+    if any(one.state is not LetterState.failed for one in beside):
+        return
+    if (incident.walk, incident.step - 1) != step_of and incident.step != 0:
+        return
+    await desk.store.change(incident, next_step_at=desk.now)
+    name = f"step/{incident.id}/{incident.walk}/{incident.step}/unheard/{letter.id}"
+    desk.due("step", incident.id, desk.now, key=letter.subject, name=name)
+
+
+async def clock_fell_due(desk: Desk, incident_id: str) -> None:
+    """A reporting clock reached half or its end: the holder is warned, at the end the leader hears 超时."""
+    incident = await desk.store.get(Incident, incident_id)
+    if incident is None or incident.state not in OPEN_STATES:
+        return
+    subject = f"incident:{incident.id}"
+    for reading in deadlines.clocks(incident, desk.now):
+        if reading.state not in ("warn", "overdue") or reading.due_at is None:
+            continue
+        mark = f"{reading.name}/{reading.from_what}/{reading.state}/{reading.due_at.isoformat()}"
+        if not await _first_time(desk, incident, mark):
+            continue
+        facts = {
+            "number": incident.number,
+            "title": incident.title,
+            "clock": reading.name,
+            "from": reading.from_what,
+            "due_at": reading.due_at.isoformat(),
+            "severity": incident.severity.value,
+        }
+        desk.log(f"clock_{reading.state}", subject, **facts)
+        kind = "clock_overdue" if reading.state == "overdue" else "clock_warning"
+        for officer_id in await _watchers(desk, incident, overdue=reading.state == "overdue"):
+            choices = (Choice("incident", incident.id),)
+            tell(desk, officer_id, Notice(kind, facts, choices), subject=subject)
+    schedule_clocks(desk, incident)
+
+
+async def _first_time(desk: Desk, incident: Incident, mark: str) -> bool:
+    [is_new] = await desk.store.add_new(Setting(f"clock/{incident.id}/{mark}", desk.now.isoformat()))
+    return is_new
+
+
+async def _watchers(desk: Desk, incident: Incident, *, overdue: bool) -> list[str]:
+    holder = incident.signed_by or incident.assigned_to
+    people = [holder] if holder else list(incident.heard_by)
+    if overdue or not people:
+        people += [leader.id for leader in await leaders_of(desk, incident.unit_id)]
+    return list(dict.fromkeys(people))
+
+
+async def _people(desk: Desk, incident: Incident, due: Step) -> list[Officer]:
+    people: list[Officer] = []
+    for word in due.to:
+        people += [officer for officer in await resolve(desk, word, incident.unit_id) if officer not in people]
+    return people
+
+
+async def _advance(desk: Desk, incident: Incident, people: list[Officer], due: Step) -> Incident:
+    """Compare-and-set the step, so that late, doubled or replayed work does nothing."""
+    after = escalation.after_step(incident, desk.now, desk.minutes(1))
+    if not people:
+        after = replace(after, next_step_at=desk.now) if after.step != 0 else after
+    heard = tuple(dict.fromkeys((*incident.heard_by, *(officer.id for officer in people))))
+    return await desk.store.change(
+        incident,
+        walk=after.walk,
+        step=after.step,
+        walk_started_at=after.walk_started_at,
+        next_step_at=after.next_step_at,
+        heard_by=heard,
+    )
+
+
+def _page(
+    desk: Desk, incident: Incident, people: list[Officer], due: Step, walk: int, number: int, facts: dict[str, object]
+) -> None:
+    subject = f"incident:{incident.id}"
+    choices = (Choice("sign", incident.id), Choice("hand", incident.id))
+    facts = {**facts, "walk": walk, "step": number}
+    for officer in people:
+        tell(desk, officer.id, Notice(PAGE, facts, choices), subject=subject, channels=due.channels)
+    kind = "escalated" if walk or number else "paged"
+    desk.log(
+        kind, subject, number=incident.number, walk=walk, step=number, to=[officer.name for officer in people]
+    )
+
+
+async def _alarm(desk: Desk, incident: Incident) -> None:
+    """The whole ladder means nobody: the fallback people are paged and the board turns red."""
+    people = await fallback(desk, incident)
+    desk.log("ladder_empty", f"incident:{incident.id}", number=incident.number, told=[one.name for one in people])
+    if not people:
+        return
+    heard = tuple(dict.fromkeys((*incident.heard_by, *(officer.id for officer in people))))
+    incident = await desk.store.change(incident, heard_by=heard)
+    _page(desk, incident, people, Step(0, ()), incident.walk, -1, await page_facts(desk, incident))
+
+
+async def page_facts(desk: Desk, incident: Incident) -> dict[str, object]:
+    """What a page says: one line a leader can act on."""
+    unit = await desk.store.get(Unit, incident.unit_id)
+    reporter = await desk.store.get(Officer, incident.reporter_id)
+    place = incident.place
+    return {
+        "number": incident.number,
+        "title": incident.title,
+        "severity": incident.severity.value,
+        "potential": incident.potential.value if incident.potential else "",
+        "basis": incident.basis,
+        "sensitive": incident.sensitive,
+        "category": incident.category.value,
+        "what": incident.kind,
+        "unit": unit.name if unit else "",
+        "place": place.text if place else "",
+        "lat": place.lat if place else None,
+        "lon": place.lon if place else None,
+        "received_at": incident.received_at.isoformat(),
+        "occurred_at": incident.occurred_at.isoformat() if incident.occurred_at else "",
+        "reporter": reporter.name if reporter else "",
+        "phone": reporter.phone if reporter else "",
+        "heard": await names(desk, list(incident.heard_by)),
+        "drill": incident.drill,
+    }

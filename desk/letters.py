@@ -1,0 +1,106 @@
+"""Writes what is owed to people: one letter and its sending job, in the transaction of the fact that causes it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from desk.model import Inbound, Lane, Letter, LetterState, Notice
+from desk.ports import Desk, Stale
+
+
+def tell(
+    desk: Desk,
+    officer_id: str,
+    notice: Notice,
+    *,
+    subject: str = "",
+    lane: Lane = Lane.urgent,
+    channels: tuple[str, ...] = (),
+) -> Letter:
+    """Owe an officer a message, on the first of their channels that works."""
+    letter = replace(_letter(desk, notice, subject, lane), officer_id=officer_id, channels=channels)
+    return _post(desk, letter)
+
+
+def reply(desk: Desk, message: Inbound, notice: Notice, *, officer_id: str = "", subject: str = "") -> Letter | None:
+    """Answer a message where it came from; a folded message (too many a minute) gets no answer of its own."""
+    if message.folded:
+        return None
+    letter = replace(
+        _letter(desk, notice, subject, Lane.urgent),
+        officer_id=officer_id,
+        channel=message.channel,
+        address=message.address,
+        interaction=message.interaction,
+    )
+    return _post(desk, letter)
+
+
+def amend(desk: Desk, letter: Letter, notice: Notice) -> Letter | None:
+    """Owe a change of a card that was sent; a card never sent is simply not sent any more."""
+    if not letter.remote_id:
+        return None
+    changed = replace(
+        _letter(desk, notice, letter.subject, Lane.urgent),
+        officer_id=letter.officer_id,
+        channel=letter.channel,
+        address=letter.address,
+        amends=letter.id,
+        remote_id=letter.remote_id,
+    )
+    return _post(desk, changed)
+
+
+def amend_tapped(desk: Desk, message: Inbound, notice: Notice, *, officer_id: str, subject: str = "") -> Letter:
+    """Turn the card whose button was just pressed into the proof of the press."""
+    changed = replace(
+        _letter(desk, notice, subject, Lane.urgent),
+        officer_id=officer_id,
+        channel=message.channel,
+        address=message.address,
+        amends=message.message_id,
+        remote_id=message.message_id,
+        interaction=message.interaction,
+    )
+    return _post(desk, changed)
+
+
+async def cancel_waiting(desk: Desk, subject: str, kinds: Iterable[str]) -> int:
+    """Cancel letters about a subject that have not left yet; returns how many."""
+    cancelled = 0
+    waiting = await desk.store.find(Letter, subject=subject, state=LetterState.queued, kind_in=list(kinds))
+    for letter in waiting:
+        try:
+            await desk.store.change(letter, state=LetterState.cancelled)
+        except Stale:
+            continue
+        cancelled += 1
+    return cancelled
+
+
+async def cards(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> list[Letter]:
+    """The cards about a subject that stand on people's phones and may be amended; of one officer, or of all."""
+    criteria: dict[str, object] = {"officer_id": officer_id} if officer_id else {}
+    states = [LetterState.sent, LetterState.unknown]
+    return await desk.store.find(
+        Letter, subject=subject, state_in=states, kind_in=list(kinds), amends="", **criteria
+    )
+
+
+def _letter(desk: Desk, notice: Notice, subject: str, lane: Lane) -> Letter:
+    return Letter(
+        id=desk.new_id(),
+        kind=notice.kind,
+        facts=dict(notice.facts),
+        choices=notice.choices,
+        lane=lane,
+        made_at=desk.now,
+        subject=subject,
+        asks_place=notice.asks_place,
+    )
+
+
+def _post(desk: Desk, letter: Letter) -> Letter:
+    desk.later(letter)
+    key = letter.officer_id or f"{letter.channel}:{letter.address}"
+    desk.due("send", letter.id, desk.now, key=f"to:{key}", lane=letter.lane)
+    return letter

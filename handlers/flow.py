@@ -1,0 +1,58 @@
+"""The shape of a chat flow, and how the flows of this folder are found."""
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from desk.letters import reply
+from desk.model import Inbound, Notice
+from desk.ports import Desk
+from roster.model import Officer
+
+Hear = Callable[[Desk, Inbound, Officer], Awaitable[None]]
+HearStranger = Callable[[Desk, Inbound], Awaitable[None]]
+Wants = Callable[[Desk, Inbound, Officer], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One conversation: what starts it, and what hears it.
+
+    A message goes to the flow named by its button verb, else by its command or exact word, else to the first flow
+    (lowest rank) that wants it."""
+
+    name: str
+    hear: Hear
+    commands: tuple[str, ...] = ()  # "/report" without the slash
+    words: tuple[str, ...] = ()  # exact words that mean the same
+    verbs: tuple[str, ...] = ()  # button verbs
+    wants: Wants | None = None
+    rank: int = 100
+    hear_stranger: HearStranger | None = None  # For people the office does not know; None: one polite sentence.
+
+
+def find_flows() -> list[Flow]:
+    """Every flow in this folder, lowest rank first. Two flows that claim one command or verb are a fault."""
+    package = importlib.import_module("handlers")
+    flows = []
+    for module in pkgutil.iter_modules(package.__path__, "handlers."):
+        flow = getattr(importlib.import_module(module.name), "flow", None)
+        if isinstance(flow, Flow):
+            flows.append(flow)
+    _refuse_doubles(flows)
+    return sorted(flows, key=lambda flow: (flow.rank, flow.name))
+
+
+def _refuse_doubles(flows: list[Flow]) -> None:
+    claimed: dict[str, str] = {}
+    for flow in flows:
+        for sign in (*(f"/{one}" for one in flow.commands), *flow.words, *(f"[{one}]" for one in flow.verbs)):
+            if sign in claimed:
+                raise ValueError(f"flows {claimed[sign]} and {flow.name} both claim {sign}")
+            claimed[sign] = flow.name
+
+
+def say(desk: Desk, message: Inbound, officer: Officer, notice: Notice, *, subject: str = "") -> None:
+    """Answer the sender where they wrote."""
+    reply(desk, message, notice, officer_id=officer.id, subject=subject)

@@ -1,0 +1,137 @@
+"""The live stream: an event per log line, resumable, bounded, only what the viewer may see."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from desk.ports import Door
+from incidents.model import LogLine
+from web.log import visible_lines
+from web.screen import Screen
+from web.sessions import Viewer
+
+HEARTBEAT_SECONDS = 15.0
+SETTLE_SECONDS = 0.15  # Longer than READ_AFRESH_SECONDS, so that what rang is surely read.
+READ_AFRESH_SECONDS = 0.1
+LINES_KEPT = 500
+BATCH_MAX = 200
+STREAM_MINUTES_MAX = 10  # The browser comes back by itself, so no stream can hold a stopping server for long.
+
+
+def make_routes(screen: Screen, live: "Live") -> list[BaseRoute]:
+    """The stream's address."""
+    return [Route("/live", screen.viewed(live.stream))]
+
+
+class Feed:
+    """The newest log lines, read once for all streams."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._lines: deque[LogLine] = deque(maxlen=LINES_KEPT)
+        self._newest = -1
+        self._read_at = 0.0
+        self._turn = asyncio.Lock()
+
+    async def newest(self) -> int:
+        """The sequence number of the last line."""
+        await self._refresh()
+        return self._newest
+
+    async def after(self, sequence: int) -> list[LogLine]:
+        """Lines after a sequence number, oldest first, at most one batch."""
+        await self._refresh()
+        if sequence >= self._newest:
+            return []
+        if self._lines and self._lines[0].sequence <= sequence + 1:
+            return [line for line in self._lines if line.sequence > sequence][:BATCH_MAX]
+        async with self._door.read() as store:
+            return await store.find(LogLine, sequence_from=sequence + 1, order=("sequence",), limit=BATCH_MAX)
+
+    async def _refresh(self) -> None:
+        async with self._turn:
+            now = asyncio.get_running_loop().time()
+            if self._newest >= 0 and now - self._read_at < READ_AFRESH_SECONDS:
+                return
+            async with self._door.read() as store:
+                if self._newest < 0:
+                    last = await store.find(LogLine, order=("-sequence",), limit=1)
+                    self._lines.extend(last)
+                    self._newest = last[0].sequence if last else 0
+                else:
+                    more = {"sequence_from": self._newest + 1}
+                    found = await store.find(LogLine, order=("sequence",), limit=LINES_KEPT, **more)
+                    self._lines.extend(found)
+                    self._newest = found[-1].sequence if found else self._newest
+            self._read_at = now
+
+
+class Live:
+    """The open streams."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._feed = Feed(screen.door)
+        self._open = 0
+        self._is_closed = False
+
+    @property
+    def count(self) -> int:
+        """How many streams are open."""
+        return self._open
+
+    def close(self) -> None:
+        """End every stream now; called when the desk stops."""
+        self._is_closed = True
+        self._screen.door.bell.ring()
+
+    async def stream(self, request: Request, viewer: Viewer) -> Response:
+        """A stream from now, or from the line after Last-Event-ID."""
+        if self._open >= self._screen.settings.streams_max:
+            raise HTTPException(503)
+        said = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        is_number = said.isascii() and said.isdigit() and len(said) < 16
+        start = int(said) if is_number else await self._feed.newest()
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._events(viewer, start), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, viewer: Viewer, sequence: int) -> AsyncIterator[str]:
+        bell, clock = self._screen.door.bell, self._screen.door.clock
+        ends_at = clock.now() + timedelta(minutes=STREAM_MINUTES_MAX)
+        self._open += 1
+        try:
+            yield f"retry: 1500\nid: {sequence}\nevent: hello\ndata: {{}}\n\n"
+            while clock.now() < ends_at and not self._is_closed:
+                if not await self._screen.sessions.is_good(viewer):
+                    yield "event: signed_out\ndata: {}\n\n"
+                    return
+                lines = await self._feed.after(sequence)
+                if lines:
+                    sequence = lines[-1].sequence
+                    yield await self._write(viewer, lines)
+                    continue
+                if await bell.wait(HEARTBEAT_SECONDS):
+                    await bell.wait(SETTLE_SECONDS)
+                else:
+                    yield ": still here\n\n"
+        finally:
+            self._open -= 1
+
+    async def _write(self, viewer: Viewer, lines: list[LogLine]) -> str:
+        if viewer.everything:
+            seen = lines
+        else:
+            async with self._screen.door.read() as store:
+                seen = await visible_lines(store, viewer, lines)
+        pieces = []
+        for line in seen:
+            data = json.dumps({"kind": line.kind, "subject": line.subject, "at": line.at.isoformat()})
+            pieces.append(f"id: {line.sequence}\nevent: line\ndata: {data}\n\n")
+        return "".join(pieces) or f"id: {lines[-1].sequence}\nevent: pass\ndata: {{}}\n\n"

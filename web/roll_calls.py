@@ -1,0 +1,168 @@
+"""点名: the list, one call's ledger with its sum, calling the roll now, and a person's conclusions."""
+
+import re
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from desk import roll_calls
+from desk.board import RollCallView, view_roll_call
+from desk.permissions import Action, NotAllowed, may, require
+from desk.ports import Stale, Store
+from roster.model import Answer, Officer, Result, RollCall, Unit
+from web.screen import Screen, field
+from web.sessions import Viewer, acting_officer
+
+PAGE_CALLS = 30
+ANSWERS_MAX = 5000
+CONCLUSIONS = (
+    Result.verified_present,
+    Result.unregistered_cover,
+    Result.line_fault,
+    Result.excused,
+    Result.absent_from_post,
+)
+_NONCE = re.compile(r"[\w-]{8,64}")
+
+
+def make_routes(screen: Screen) -> list[BaseRoute]:
+    """The roll calls' addresses."""
+    page = RollCallPages(screen)
+    return [
+        Route("/roll-calls", screen.viewed(page.many), methods=["GET"]),
+        Route("/roll-calls/start", screen.acted(page.start), methods=["POST"]),
+        Route("/roll-calls/{id}", screen.viewed(page.one), methods=["GET"]),
+        Route("/fragments/roll-calls/{id}", screen.viewed(page.part), methods=["GET"]),
+        Route("/roll-calls/{id}/conclude", screen.acted(page.conclude), methods=["POST"]),
+    ]
+
+
+async def list_roll_calls(
+    store: Store, viewer: Viewer, cursor: str, limit: int
+) -> tuple[list[RollCallView], str]:
+    """Roll calls newest first with their counts, and the cursor of the next page ("" at the end)."""
+    criteria: dict[str, Any] = {"id_to": cursor} if cursor else {}
+    calls = await store.find(RollCall, order=("-id",), limit=limit + 1, **criteria)
+    following = calls[limit].id if len(calls) > limit else ""
+    calls = calls[:limit]
+    wanted: dict[str, Any] = {"roll_call_id_in": [call.id for call in calls]}
+    if viewer.unit_id is not None:
+        wanted["unit_id"] = viewer.unit_id
+    answers = await store.find(Answer, **wanted) if calls else []
+    views = [
+        view_roll_call(call, [one for one in answers if one.roll_call_id == call.id], {}, {})
+        for call in calls
+    ]
+    return [view for view in views if viewer.unit_id is None or view.due], following
+
+
+async def read_roll_call(
+    store: Store, viewer: Viewer, roll_call_id: str
+) -> tuple[RollCallView, list[Answer]]:
+    """One roll call as the viewer may see it. Raises HTTPException 404."""
+    call = await store.get(RollCall, roll_call_id)
+    criteria: dict[str, Any] = {"unit_id": viewer.unit_id} if viewer.unit_id is not None else {}
+    answers = (
+        await store.find(Answer, roll_call_id=roll_call_id, limit=ANSWERS_MAX, **criteria) if call else []
+    )
+    if call is None or (viewer.unit_id is not None and not answers):
+        raise HTTPException(404)
+    ids = sorted({one for answer in answers for one in (answer.officer_id, answer.concluded_by) if one})
+    people = {one.id: one for one in await store.find(Officer, id_in=ids)} if ids else {}
+    units = {unit.id: unit for unit in await store.find(Unit)}
+    return view_roll_call(call, answers, people, units), answers
+
+
+class RollCallPages:
+    """The answers about roll calls."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    async def many(self, request: Request, viewer: Viewer) -> Response:
+        """The newest roll calls."""
+        async with self._screen.door.read() as store:
+            views, following = await list_roll_calls(
+                store, viewer, request.query_params.get("cursor", "")[:64], PAGE_CALLS
+            )
+            officer = await acting_officer(store, viewer)
+        return self._screen.page(
+            request,
+            viewer,
+            "roll_calls.html",
+            views=views,
+            following=following,
+            plans=[plan.name for plan in self._screen.door.policy.roll_calls],
+            may_call=officer is not None and may(officer, Action.call_roll),
+        )
+
+    async def one(self, request: Request, viewer: Viewer) -> Response:
+        """The ledger of one roll call."""
+        facts = await self._facts(viewer, request.path_params["id"])
+        return self._screen.page(request, viewer, "roll_call.html", **facts)
+
+    async def part(self, request: Request, viewer: Viewer) -> Response:
+        """The ledger alone, fetched again while answers come in."""
+        facts = await self._facts(viewer, request.path_params["id"])
+        return self._screen.fragment("parts/ledger.html", viewer=viewer, **facts)
+
+    async def start(self, request: Request, viewer: Viewer, form: FormData) -> Response:
+        """立即点名; the form's own number makes a second press harmless."""
+        name, nonce = field(form, "plan"), field(form, "nonce")
+        plan = next((one for one in self._screen.door.policy.roll_calls if one.name == name), None)
+        if plan is None or not _NONCE.fullmatch(nonce):
+            raise HTTPException(400)
+        async with self._screen.door.open() as desk:
+            officer = await acting_officer(desk.store, viewer)
+            if officer is None:
+                raise HTTPException(403)
+            try:
+                require(officer, Action.call_roll)
+            except NotAllowed as error:
+                raise HTTPException(403) from error
+            called = await roll_calls.call(desk, plan, f"manual-{nonce}", called_by=officer.id)
+        return RedirectResponse(f"/roll-calls/{called.id}?said=called" if called else "/roll-calls", 303)
+
+    async def conclude(self, request: Request, viewer: Viewer, form: FormData) -> Response:
+        """A person's verdict on one line, with its reason."""
+        roll_call_id, reason = request.path_params["id"], field(form, "reason", 300)
+        back = f"/roll-calls/{roll_call_id}"
+        chosen = field(form, "result")
+        if chosen not in [result.value for result in CONCLUSIONS]:
+            raise HTTPException(400)
+        if not reason:
+            return RedirectResponse(f"{back}?said=no_reason", 303)
+        try:
+            async with self._screen.door.open() as desk:
+                officer = await acting_officer(desk.store, viewer)
+                answer = await desk.store.get(Answer, field(form, "answer"))
+                if officer is None:
+                    raise HTTPException(403)
+                if answer is None or answer.roll_call_id != roll_call_id:
+                    raise HTTPException(404)
+                await roll_calls.conclude(desk, answer.id, officer, Result(chosen), reason)
+        except NotAllowed as error:
+            raise HTTPException(403) from error
+        except Stale:
+            return RedirectResponse(f"{back}?said=changed", 303)
+        return RedirectResponse(f"{back}?said=concluded", 303)
+
+    async def _facts(self, viewer: Viewer, roll_call_id: str) -> dict[str, Any]:
+        async with self._screen.door.read() as store:
+            view, answers = await read_roll_call(store, viewer, roll_call_id)
+            ids = sorted({answer.concluded_by for answer in answers if answer.concluded_by})
+            people = {one.id: one.name for one in await store.find(Officer, id_in=ids)} if ids else {}
+            officer = await acting_officer(store, viewer)
+        return {
+            "view": view,
+            "now": self._screen.now,
+            "answers": {answer.id: answer for answer in answers},
+            "concluded_by": people,
+            "conclusions": CONCLUSIONS,
+            "results": list(Result),
+            "may_conclude": officer is not None and may(officer, Action.conclude),
+        }
