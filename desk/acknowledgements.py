@@ -20,7 +20,12 @@ async def sign(desk: Desk, incident_id: str, officer: Officer) -> Incident:
     subject = f"incident:{incident.id}"
     desk.log("signed", subject, officer.id, number=incident.number, by=officer.name, step=incident.step)
     await cancel_waiting(desk, subject, [PAGE])
-    facts = {**await page_facts(desk, signed), "by": officer.name, "by_phone": officer.phone, "at": desk.now.isoformat()}
+    facts = {
+        **await page_facts(desk, signed),
+        "by": officer.name,
+        "by_phone": officer.phone,
+        "at": desk.now.isoformat(),
+    }
     choices = (Choice("close", incident.id), Choice("hand", incident.id))
     for card in await cards(desk, subject, [PAGE]):
         mine = card.officer_id == officer.id
@@ -37,7 +42,9 @@ async def hand_on(desk: Desk, incident_id: str, officer: Officer, to_officer_id:
     target = await desk.store.get(Officer, to_officer_id)
     if target is None or not target.active:
         raise LookupError(to_officer_id)
-    handed = await _write(desk, incident, lifecycle.hand_on(incident, officer.id, target.id, desk.now, desk.minutes(1)))
+    handed = await _write(
+        desk, incident, lifecycle.hand_on(incident, officer.id, target.id, desk.now, desk.minutes(1))
+    )
     subject = f"incident:{incident.id}"
     desk.log("handed_on", subject, officer.id, number=incident.number, by=officer.name, to=target.name)
     facts = {
@@ -50,7 +57,12 @@ async def hand_on(desk: Desk, incident_id: str, officer: Officer, to_officer_id:
     for card in await cards(desk, subject, [PAGE]):
         if card.officer_id != target.id:
             amend(desk, card, Notice("page_handed_on", facts))
-    tell(desk, target.id, Notice(PAGE, facts, (Choice("sign", incident.id), Choice("hand", incident.id))), subject=subject)
+    tell(
+        desk,
+        target.id,
+        Notice(PAGE, facts, (Choice("sign", incident.id), Choice("hand", incident.id))),
+        subject=subject,
+    )
     if incident.reporter_id not in ("", officer.id, target.id):
         tell(desk, incident.reporter_id, Notice("reporter_handed_on", facts), subject=subject)
     if handed.next_step_at is not None:
@@ -79,7 +91,9 @@ async def close(
     )
     await desk.store.add(report)
     closed = await desk.store.change(closed, reports_count=report.sequence)
-    desk.log("closed", subject, officer.id, number=incident.number, by=officer.name, outcome=outcome, state=state)
+    desk.log(
+        "closed", subject, officer.id, number=incident.number, by=officer.name, outcome=outcome, state=state
+    )
     await cancel_waiting(desk, subject, [PAGE])
     facts = {
         **await page_facts(desk, closed),

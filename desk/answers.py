@@ -25,13 +25,17 @@ class Given:
 
 async def owed_by(desk: Desk, officer_id: str) -> Answer | None:
     """The newest answer this officer still owes."""
-    waiting = await desk.store.find(Answer, officer_id=officer_id, result=Result.waiting, order=("-id",), limit=1)
+    waiting = await desk.store.find(
+        Answer, officer_id=officer_id, result=Result.waiting, order=("-id",), limit=1
+    )
     return waiting[0] if waiting else None
 
 
 async def missed_by(desk: Desk, officer_id: str) -> Answer | None:
     """The newest 未应答 of the last twelve hours that this officer has said nothing about since."""
-    lines = await desk.store.find(Answer, officer_id=officer_id, result=Result.no_answer, order=("-id",), limit=1)
+    lines = await desk.store.find(
+        Answer, officer_id=officer_id, result=Result.no_answer, order=("-id",), limit=1
+    )
     if not lines or lines[0].answered_at is not None:
         return None
     roll_call = await desk.store.get(RollCall, lines[0].roll_call_id)
@@ -59,7 +63,12 @@ async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, g
         unit=unit,
     )
     if verdict.result is None:
-        facts = {"plan": roll_call.plan, "proof": verdict.missing, "distance": verdict.distance, "tried": given.passcode}
+        facts = {
+            "plan": roll_call.plan,
+            "proof": verdict.missing,
+            "distance": verdict.distance,
+            "tried": given.passcode,
+        }
         subject = f"roll_call:{roll_call.id}"
         notice = Notice("proof_owed", facts, asks_place=verdict.missing == "place")
         reply(desk, message, notice, officer_id=officer.id, subject=subject)
@@ -82,12 +91,23 @@ async def excuse(desk: Desk, message: Inbound, officer: Officer, answer: Answer,
 
 
 async def _record(
-    desk: Desk, message: Inbound, officer: Officer, roll_call: RollCall, answer: Answer, result: Result, note: str = ""
+    desk: Desk,
+    message: Inbound,
+    officer: Officer,
+    roll_call: RollCall,
+    answer: Answer,
+    result: Result,
+    note: str = "",
 ) -> None:
     subject = f"roll_call:{roll_call.id}"
     try:
         await desk.store.change(
-            answer, result=result, answered_at=desk.now, channel=message.channel, text=message.text[:200], note=note
+            answer,
+            result=result,
+            answered_at=desk.now,
+            channel=message.channel,
+            text=message.text[:200],
+            note=note,
         )
     except Stale:
         return
@@ -105,7 +125,9 @@ async def _record(
             amend(desk, card, notice)
 
 
-async def _answered_before(desk: Desk, message: Inbound, officer: Officer, roll_call: RollCall, answer: Answer) -> None:
+async def _answered_before(
+    desk: Desk, message: Inbound, officer: Officer, roll_call: RollCall, answer: Answer
+) -> None:
     """The first answer stands; one after the window is kept beside 未应答 for the leader to judge."""
     facts = {
         "plan": roll_call.plan,
@@ -117,7 +139,9 @@ async def _answered_before(desk: Desk, message: Inbound, officer: Officer, roll_
     if answer.result is Result.no_answer and answer.answered_at is None:
         kind = "answer_after_close"
         facts["at"] = desk.now.isoformat()
-        await desk.store.change(answer, answered_at=desk.now, channel=message.channel, text=message.text[:200])
+        await desk.store.change(
+            answer, answered_at=desk.now, channel=message.channel, text=message.text[:200]
+        )
         subject = f"roll_call:{roll_call.id}"
         desk.log("answered_after_close", subject, officer.id, plan=roll_call.plan, text=message.text[:200])
     reply(desk, message, Notice(kind, facts), officer_id=officer.id)

@@ -9,7 +9,13 @@ from roster.model import Officer
 
 
 async def keep_files(
-    desk: Desk, message: Inbound, officer: Officer, *, draft_id: str = "", incident_id: str = "", already: int = 0
+    desk: Desk,
+    message: Inbound,
+    officer: Officer,
+    *,
+    draft_id: str = "",
+    incident_id: str = "",
+    already: int = 0,
 ) -> list[Attachment]:
     """One row per file; beyond the limit per report the file is named in the log and refused by state, not lost."""
     rows = []
@@ -55,9 +61,17 @@ async def stored(desk: Desk, attachment_id: str, digest: str, bytes_count: int) 
     row = await desk.store.get(Attachment, attachment_id)
     if row is None or row.state is AttachmentState.stored:
         return
-    await desk.store.change(row, state=AttachmentState.stored, digest=digest, bytes_count=bytes_count, fault="")
+    await desk.store.change(
+        row, state=AttachmentState.stored, digest=digest, bytes_count=bytes_count, fault=""
+    )
     if row.incident_id:
-        desk.log("attachment_stored", f"incident:{row.incident_id}", attachment=row.id, digest=digest, what=row.kind)
+        desk.log(
+            "attachment_stored",
+            f"incident:{row.incident_id}",
+            attachment=row.id,
+            digest=digest,
+            what=row.kind,
+        )
 
 
 async def given_up(desk: Desk, attachment_id: str, fault: str, *, refused: bool) -> Attachment | None:

@@ -63,11 +63,18 @@ async def bind(desk: Desk, officer: Officer, channel: str, address: str, name: s
     before = await desk.store.find(Account, officer_id=officer.id, channel=channel)
     for old in before:
         if old.address != address and old.reachable:
-            tell(desk, officer.id, Notice("account_moved", {"name": officer.name}), channels=(f"{channel}:{old.address}",))
+            tell(
+                desk,
+                officer.id,
+                Notice("account_moved", {"name": officer.name}),
+                channels=(f"{channel}:{old.address}",),
+            )
             await desk.store.change(old, reachable=False, fault="replaced")
     taken = await desk.store.find(Account, channel=channel, address=address, limit=1)
     if taken:
-        account = await desk.store.change(taken[0], officer_id=officer.id, reachable=True, fault="", name=name)
+        account = await desk.store.change(
+            taken[0], officer_id=officer.id, reachable=True, fault="", name=name
+        )
     else:
         rank = CHANNEL_RANK.get(channel, 50)
         account = Account(desk.new_id(), officer.id, channel, address, desk.now, rank=rank, name=name)
@@ -86,7 +93,9 @@ async def unreachable(desk: Desk, account: Account, fault: str) -> None:
         return
     await desk.store.change(account, reachable=False, fault=fault[:200])
     officer = await desk.store.get(Officer, account.officer_id)
-    desk.log("account_unreachable", f"officer:{account.officer_id}", channel=account.channel, fault=fault[:200])
+    desk.log(
+        "account_unreachable", f"officer:{account.officer_id}", channel=account.channel, fault=fault[:200]
+    )
     if officer is None:
         return
     facts = {"name": officer.name, "channel": account.channel, "fault": fault[:200]}

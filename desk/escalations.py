@@ -26,7 +26,9 @@ async def step(desk: Desk, incident_id: str) -> None:
         if people:
             _page(desk, incident, people, due, walk, number, await page_facts(desk, incident))
             break
-        desk.log("step_unheld", f"incident:{incident.id}", number=incident.number, step=number, to=list(due.to))
+        desk.log(
+            "step_unheld", f"incident:{incident.id}", number=incident.number, step=number, to=list(due.to)
+        )
         if incident.step == 0 and not incident.heard_by:
             await _alarm(desk, incident)
             break
@@ -50,7 +52,11 @@ async def unheard(desk: Desk, letter: Letter) -> None:
     )
     pages = await desk.store.find(Letter, subject=letter.subject, kind=PAGE, amends="")
     step_of = (letter.facts.get("walk"), letter.facts.get("step"))
-    beside = [one for one in pages if (one.facts.get("walk"), one.facts.get("step")) == step_of and one.id != letter.id]
+    beside = [
+        one
+        for one in pages
+        if (one.facts.get("walk"), one.facts.get("step")) == step_of and one.id != letter.id
+    ]
     if any(one.state is not LetterState.failed for one in beside):
         return
     if (incident.walk, incident.step - 1) != step_of and incident.step != 0:
@@ -104,7 +110,9 @@ async def _watchers(desk: Desk, incident: Incident, *, overdue: bool) -> list[st
 async def _people(desk: Desk, incident: Incident, due: Step) -> list[Officer]:
     people: list[Officer] = []
     for word in due.to:
-        people += [officer for officer in await resolve(desk, word, incident.unit_id) if officer not in people]
+        people += [
+            officer for officer in await resolve(desk, word, incident.unit_id) if officer not in people
+        ]
     return people
 
 
@@ -125,7 +133,13 @@ async def _advance(desk: Desk, incident: Incident, people: list[Officer], due: S
 
 
 def _page(
-    desk: Desk, incident: Incident, people: list[Officer], due: Step, walk: int, number: int, facts: dict[str, object]
+    desk: Desk,
+    incident: Incident,
+    people: list[Officer],
+    due: Step,
+    walk: int,
+    number: int,
+    facts: dict[str, object],
 ) -> None:
     subject = f"incident:{incident.id}"
     choices = (Choice("sign", incident.id), Choice("hand", incident.id))
@@ -141,7 +155,9 @@ def _page(
 async def _alarm(desk: Desk, incident: Incident) -> None:
     """The whole ladder means nobody: the fallback people are paged and the board turns red."""
     people = await fallback(desk, incident)
-    desk.log("ladder_empty", f"incident:{incident.id}", number=incident.number, told=[one.name for one in people])
+    desk.log(
+        "ladder_empty", f"incident:{incident.id}", number=incident.number, told=[one.name for one in people]
+    )
     if not people:
         return
     heard = tuple(dict.fromkeys((*incident.heard_by, *(officer.id for officer in people))))

@@ -8,7 +8,10 @@ from desk.model import Inbound, Letter, Notice
 from desk.permissions import may_see
 from desk.ports import Desk
 from incidents import deadlines, intake, triage
-from incidents.model import OPEN_STATES, Casualties, Incident, Place, Report, ReportKind
+from incidents.casualties import merge_casualties, read_casualties
+from incidents.kinds import read_kind
+from incidents.model import OPEN_STATES, Incident, Place, Report, ReportKind
+from incidents.places import merge_places
 from roster.model import Officer
 
 
@@ -21,7 +24,12 @@ async def incident_spoken_of(desk: Desk, message: Inbound, officer: Officer) -> 
     if not message.reply_to:
         return None
     letters = await desk.store.find(
-        Letter, remote_id=message.reply_to, channel=message.channel, address=message.address, order=("-id",), limit=1
+        Letter,
+        remote_id=message.reply_to,
+        channel=message.channel,
+        address=message.address,
+        order=("-id",),
+        limit=1,
     )
     if letters and letters[0].subject.startswith("incident:"):
         incident = await desk.store.get(Incident, letters[0].subject.partition(":")[2])
@@ -77,13 +85,22 @@ async def follow_up(
         potential=changed.potential,
         basis=changed.basis,
         sensitive=changed.sensitive,
+        phone_by=changed.phone_by,
+        written_by=changed.written_by,
         follow_up_by=changed.follow_up_by,
         category=changed.category,
         kind=changed.kind,
         title=changed.title,
     )
     subject = f"incident:{incident.id}"
-    desk.log("report_added", subject, officer.id, number=incident.number, report=kind.value, sequence=report.sequence)
+    desk.log(
+        "report_added",
+        subject,
+        officer.id,
+        number=incident.number,
+        report=kind.value,
+        sequence=report.sequence,
+    )
     if stored.severity is not incident.severity:
         desk.log("level_suggested", subject, was=incident.severity, now=stored.severity, basis=stored.basis)
     await _tell_holders(desk, stored, report, officer)
@@ -93,39 +110,26 @@ async def follow_up(
 def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
     """What the incident is once the report is known: only gaps are filled, only a higher level is suggested."""
     text = report.text
-    category, kind = intake.read_kind(text)
+    category, kind = read_kind(text)
     unknown = not incident.kind
-    casualties = merge_casualties(incident.casualties, intake.read_casualties(text))
+    casualties = merge_casualties(incident.casualties, read_casualties(text))
     changed = replace(
         incident,
-        place=report.place if incident.place is None or _words_only(incident.place) else incident.place,
+        place=merge_places(incident.place, report.place),
         casualties=casualties,
         category=category if unknown else incident.category,
         kind=kind if unknown else incident.kind,
         title=incident.title or text.strip()[:40],
     )
-    if changed.place is None:
-        changed = replace(changed, place=incident.place)
     found = triage.assess(changed.category, changed.kind, casualties, f"{incident.title} {text}", desk.now)
     if not incident.severity_set_by:
         worst = triage.worse(found.severity, incident.severity)
         basis = found.basis if worst is not incident.severity else incident.basis
-        changed = replace(changed, severity=worst, basis=basis, potential=found.potential or incident.potential)
+        changed = replace(
+            changed, severity=worst, basis=basis, potential=found.potential or incident.potential
+        )
     changed = replace(changed, sensitive=incident.sensitive or found.sensitive)
     return deadlines.after_follow_up(changed, desk.now, desk.minutes(1))
-
-
-def merge_casualties(old: Casualties | None, new: Casualties | None) -> Casualties | None:
-    """Newer figures win where they are known; 不详 never erases a figure."""
-    if old is None or new is None:
-        return new or old
-    fields = ("deaths", "missing", "trapped", "serious_injuries", "injuries", "loss_yuan")
-    known = {name: getattr(new, name) for name in fields if getattr(new, name) is not None}
-    return replace(old, **known, nobody=new.nobody if not known else False)
-
-
-def _words_only(place: Place) -> bool:
-    return place.lat is None
 
 
 async def _tell_holders(desk: Desk, incident: Incident, report: Report, officer: Officer) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from desk.model import Inbound, Lane, Letter, LetterState, Notice
 from desk.ports import Desk, Stale
@@ -21,7 +22,9 @@ def tell(
     return _post(desk, letter)
 
 
-def reply(desk: Desk, message: Inbound, notice: Notice, *, officer_id: str = "", subject: str = "") -> Letter | None:
+def reply(
+    desk: Desk, message: Inbound, notice: Notice, *, officer_id: str = "", subject: str = ""
+) -> Letter | None:
     """Answer a message where it came from; a folded message (too many a minute) gets no answer of its own."""
     if message.folded:
         return None
@@ -50,7 +53,9 @@ def amend(desk: Desk, letter: Letter, notice: Notice) -> Letter | None:
     return _post(desk, changed)
 
 
-def amend_tapped(desk: Desk, message: Inbound, notice: Notice, *, officer_id: str, subject: str = "") -> Letter:
+def amend_tapped(
+    desk: Desk, message: Inbound, notice: Notice, *, officer_id: str, subject: str = ""
+) -> Letter:
     """Turn the card whose button was just pressed into the proof of the press."""
     changed = replace(
         _letter(desk, notice, subject, Lane.urgent),
@@ -79,7 +84,7 @@ async def cancel_waiting(desk: Desk, subject: str, kinds: Iterable[str]) -> int:
 
 async def cards(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> list[Letter]:
     """The cards about a subject that stand on people's phones and may be amended; of one officer, or of all."""
-    criteria: dict[str, object] = {"officer_id": officer_id} if officer_id else {}
+    criteria: dict[str, Any] = {"officer_id": officer_id} if officer_id else {}
     states = [LetterState.sent, LetterState.unknown]
     return await desk.store.find(
         Letter, subject=subject, state_in=states, kind_in=list(kinds), amends="", **criteria

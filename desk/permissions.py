@@ -56,21 +56,20 @@ def may(officer: Officer, action: Action, incident: Incident | None = None, *, u
     if incident is None:
         return not unit_id or unit_id == officer.unit_id
     return (
-        incident.unit_id == officer.unit_id or officer.id in incident.heard_by or incident.assigned_to == officer.id
+        incident.unit_id == officer.unit_id
+        or officer.id in incident.heard_by
+        or incident.assigned_to == officer.id
     )
 
 
 def may_see(officer: Officer, incident: Incident) -> bool:
     """Whether the incident is this officer's business: own unit, own report, asked to hear it, or the office."""
-    return (
-        officer.active
-        and (
-            may(officer, Action.see_all)
-            or incident.unit_id == officer.unit_id
-            or incident.reporter_id == officer.id
-            or officer.id in incident.heard_by
-            or incident.assigned_to == officer.id
-        )
+    return officer.active and (
+        may(officer, Action.see_all)
+        or incident.unit_id == officer.unit_id
+        or incident.reporter_id == officer.id
+        or officer.id in incident.heard_by
+        or incident.assigned_to == officer.id
     )
 
 

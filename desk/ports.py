@@ -41,17 +41,17 @@ class Store(Protocol):
         """Insert each record unless its id (or the type's unique columns) exists; says which were new."""
         ...
 
-    async def get(self, kind: type[R], record_id: str) -> R | None:
+    async def get(self, kind: type[R], /, record_id: str) -> R | None:
         """The record with this id, or None."""
         ...
 
     async def find(
-        self, kind: type[R], *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
+        self, kind: type[R], /, *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
     ) -> list[R]:
         """Records that match, in order; a leading "-" sorts downward."""
         ...
 
-    async def count(self, kind: type[Any], **criteria: Any) -> int:
+    async def count(self, kind: type[Any], /, **criteria: Any) -> int:
         """How many match."""
         ...
 
@@ -61,7 +61,7 @@ class Store(Protocol):
         Raises Stale otherwise."""
         ...
 
-    async def remove(self, kind: type[Any], ids: Sequence[str]) -> None:
+    async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""
         ...
 
@@ -125,7 +125,8 @@ class Postpone(Exception):
 
 
 Handler = Callable[[Sequence[Job]], Awaitable[None]]
-Take = Callable[[str, str, str, bytes], Awaitable[None]]  # (channel, event id, sender, raw): returns once durable
+# (channel, event id, sender, raw): returns once durable
+Take = Callable[[str, str, str, bytes], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,9 @@ class Desk:
         """Write a line into the duty log; it is stored with the transaction."""
         self._lines.append(LogEntry(self.now, kind, subject, actor, facts))
 
-    def due(self, kind: str, ref: str, at: datetime, *, key: str = "", lane: Lane = Lane.urgent, name: str = "") -> None:
+    def due(
+        self, kind: str, ref: str, at: datetime, *, key: str = "", lane: Lane = Lane.urgent, name: str = ""
+    ) -> None:
         """Something must happen at a moment. With `name` the same work is never queued twice."""
         self._jobs.append(Job(name or self.new_id(), kind, ref, at, key, lane))
 

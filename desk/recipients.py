@@ -1,5 +1,7 @@
 """Brings posts and people together: who is meant by `post:duty_leader` here and now."""
 
+from typing import Any
+
 from desk.ports import Desk
 from incidents.model import Incident
 from roster.model import Officer, Role, Shift, Unit
@@ -11,7 +13,7 @@ _CITY_WIDE = (Role.office, Role.admin)
 
 async def shifts_now(desk: Desk, unit_id: str | None = None) -> list[Shift]:
     """The watches that run at this moment, of one unit or of all."""
-    criteria: dict[str, object] = {"starts_at_to": desk.now, "ends_at_from": desk.now}
+    criteria: dict[str, Any] = {"starts_at_to": desk.now, "ends_at_from": desk.now}
     if unit_id is not None:
         criteria["unit_id"] = unit_id
     shifts = await desk.store.find(Shift, **criteria)
@@ -35,7 +37,7 @@ async def resolve(desk: Desk, word: str, unit_id: str) -> list[Officer]:
         return await _post_holders(desk, name, unit_id)
     if kind == "role":
         role = Role(name)
-        criteria: dict[str, object] = {"role": role, "active": True}
+        criteria: dict[str, Any] = {"role": role, "active": True}
         if role not in _CITY_WIDE or where:
             criteria["unit_id"] = unit_id
         return await desk.store.find(Officer, order=("name",), limit=200, **criteria)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from desk.attachments import keep_files, move_to_incident
@@ -10,19 +11,19 @@ from desk.model import Inbound
 from desk.permissions import Action, require
 from desk.ports import Desk
 from incidents import deadlines, duplicates, escalation, intake, lifecycle, triage
+from incidents.casualties import read_casualties
+from incidents.kinds import read_kind
 from incidents.model import (
     OPEN_STATES,
-    Casualties,
-    Category,
     Draft,
     Incident,
-    Place,
     Report,
     ReportKind,
     Severity,
     State,
 )
-from roster.model import Officer
+from incidents.occurred import read_occurred_at
+from roster.model import Officer, Unit
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ async def take(desk: Desk, message: Inbound, officer: Officer) -> Taken:
     is_more_of_album = draft is not None and bool(message.album) and draft.group == message.album
     if draft is None:
         draft = await _new_draft(desk, message, officer)
-    attachments = await keep_files(desk, message, officer, draft_id=draft.id, already=len(draft.attachment_ids))
+    attachments = await keep_files(
+        desk, message, officer, draft_id=draft.id, already=len(draft.attachment_ids)
+    )
     added = intake.add(
         draft,
         text=message.text,
@@ -69,8 +72,9 @@ async def take(desk: Desk, message: Inbound, officer: Officer) -> Taken:
         text_max=desk.policy.limits.text_max,
     )
     missing = intake.missing(added)
-    changes = {"group": message.album or draft.group, "asked": tuple(dict.fromkeys((*draft.asked, *missing[:1])))}
-    draft = await desk.store.change(draft, **_difference(draft, replace(added, **changes)))
+    asked = tuple(dict.fromkeys((*draft.asked, *missing[:1])))
+    grown = replace(added, group=message.album or draft.group, asked=asked)
+    draft = await desk.store.change(draft, **_difference(draft, grown))
     if missing:
         return Taken(draft=draft, missing=missing, silent=is_more_of_album)
     return await file(desk, draft, officer)
@@ -94,7 +98,9 @@ async def cancel(desk: Desk, officer: Officer) -> Draft | None:
     draft = await open_draft(desk, officer)
     if draft is None:
         return None
-    desk.log("draft_cancelled", f"draft:{draft.id}", officer.id, text=draft.text, photos=len(draft.attachment_ids))
+    desk.log(
+        "draft_cancelled", f"draft:{draft.id}", officer.id, text=draft.text, photos=len(draft.attachment_ids)
+    )
     return await desk.store.change(draft, state="cancelled")
 
 
@@ -127,7 +133,9 @@ async def file(desk: Desk, draft: Draft, officer: Officer) -> Taken:
     )
     desk.due("step", incident.id, desk.now, key=subject, name=f"step/{incident.id}/0/0")
     schedule_clocks(desk, incident)
-    return Taken(incident=incident, report=report, opened=True, similar=similar, missing=intake.missing(draft))
+    return Taken(
+        incident=incident, report=report, opened=True, similar=similar, missing=intake.missing(draft)
+    )
 
 
 def schedule_clocks(desk: Desk, incident: Incident) -> None:
@@ -163,16 +171,23 @@ async def correct_level(desk: Desk, incident_id: str, officer: Officer, severity
     changed = deadlines.set_clocks(changed, desk.now, desk.minutes(1))
     stored = await desk.store.change(incident, **_difference(incident, changed))
     desk.log(
-        "level_set", f"incident:{incident.id}", officer.id, was=incident.severity, now=severity, basis=incident.basis
+        "level_set",
+        f"incident:{incident.id}",
+        officer.id,
+        was=incident.severity,
+        now=severity,
+        basis=incident.basis,
     )
     schedule_clocks(desk, stored)
     return stored
 
 
-def _difference(old: object, new: object) -> dict[str, object]:
+def _difference(old: object, new: object) -> dict[str, Any]:
     fields = old.__dataclass_fields__  # type: ignore[attr-defined]  # Every record is a dataclass.
     return {
-        name: getattr(new, name) for name in fields if name != "version" and getattr(new, name) != getattr(old, name)
+        name: getattr(new, name)
+        for name in fields
+        if name != "version" and getattr(new, name) != getattr(old, name)
     }
 
 
@@ -203,7 +218,9 @@ async def _join_album(desk: Desk, message: Inbound, officer: Officer) -> Taken |
         return None
     count = incident.reports_count
     attachments = await keep_files(desk, message, officer, incident_id=incident.id, already=count)
-    firsts = await desk.store.find(Report, incident_id=incident.id, reporter_id=officer.id, order=("-sequence",), limit=1)
+    firsts = await desk.store.find(
+        Report, incident_id=incident.id, reporter_id=officer.id, order=("-sequence",), limit=1
+    )
     if firsts:
         ids = (*firsts[0].attachment_ids, *(one.id for one in attachments))
         await desk.store.change(firsts[0], attachment_ids=ids)
@@ -226,8 +243,8 @@ async def _new_incident(desk: Desk, draft: Draft, officer: Officer) -> Incident:
     zone = ZoneInfo(desk.policy.timezone)
     local_day = desk.now.astimezone(zone).date()
     sequence = await desk.store.next_sequence(f"number/{local_day.isoformat()}")
-    category, kind = intake.read_kind(f"{draft.kind} {draft.text}")
-    casualties = draft.casualties or intake.read_casualties(draft.text)
+    category, kind = read_kind(f"{draft.kind} {draft.text}")
+    casualties = draft.casualties or read_casualties(draft.text)
     found = triage.assess(category, kind, casualties, draft.text, desk.now)
     incident = Incident(
         id=desk.new_id(),
@@ -245,12 +262,14 @@ async def _new_incident(desk: Desk, draft: Draft, officer: Officer) -> Incident:
         sensitive=found.sensitive,
         place=draft.place,
         casualties=casualties,
-        occurred_at=intake.read_occurred_at(draft.text, desk.now, zone),
+        occurred_at=read_occurred_at(draft.text, desk.now, zone),
         walk_started_at=desk.now,
         next_step_at=desk.now,
         reports_count=1,
     )
-    incident = replace(incident, ladder=escalation.ladder_for(incident, desk.policy.ladders))
+    unit = await desk.store.get(Unit, officer.unit_id)
+    ladder = escalation.ladder_for(incident, desk.policy.ladders, unit.name if unit else "")
+    incident = replace(incident, ladder=ladder)
     return deadlines.set_clocks(incident, desk.now, desk.minutes(1))
 
 
@@ -285,5 +304,3 @@ async def _similar(desk: Desk, incident: Incident) -> tuple[str, ...]:
     within = desk.policy.limits.duplicate_within_metres
     found = duplicates.likely(incident, others, window=window, within_metres=within)
     return tuple(other.number for other, _reason in found[:3])
-
-

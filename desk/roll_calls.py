@@ -52,7 +52,15 @@ async def call(
     if not is_new:
         return None
     subject = f"roll_call:{roll_call.id}"
-    desk.log("roll_called", subject, called_by or "system", plan=plan.name, slot=slot, due=len(due), make_up=is_make_up)
+    desk.log(
+        "roll_called",
+        subject,
+        called_by or "system",
+        plan=plan.name,
+        slot=slot,
+        due=len(due),
+        make_up=is_make_up,
+    )
     if not due:
         return await _nobody_to_call(desk, roll_call)
     for one in due:
@@ -66,11 +74,20 @@ async def call(
 async def remind(desk: Desk, roll_call_id: str) -> None:
     """Nudge everybody who has not answered yet."""
     roll_call = await desk.store.get(RollCall, roll_call_id)
-    if roll_call is None or roll_call.state is not RollCallState.open or roll_call.reminded >= len(roll_call.reminders):
+    if (
+        roll_call is None
+        or roll_call.state is not RollCallState.open
+        or roll_call.reminded >= len(roll_call.reminders)
+    ):
         return
     waiting = await desk.store.find(Answer, roll_call_id=roll_call_id, result=Result.waiting)
     for answer in waiting:
-        tell(desk, answer.officer_id, _question(roll_call, answer, REMINDER), subject=f"roll_call:{roll_call.id}")
+        tell(
+            desk,
+            answer.officer_id,
+            _question(roll_call, answer, REMINDER),
+            subject=f"roll_call:{roll_call.id}",
+        )
     reminded = roll_call.reminded + 1
     await desk.store.change(roll_call, reminded=reminded)
     subject = f"roll_call:{roll_call.id}"
@@ -112,7 +129,13 @@ async def conclude(desk: Desk, answer_id: str, by: Officer, result: Result, reas
     changed = await desk.store.change(answer, result=result, concluded_by=by.id, note=reason or answer.note)
     subject = f"roll_call:{answer.roll_call_id}"
     desk.log(
-        "answer_concluded", subject, by.id, officer=answer.officer_id, was=answer.result, result=result, reason=reason
+        "answer_concluded",
+        subject,
+        by.id,
+        officer=answer.officer_id,
+        was=answer.result,
+        result=result,
+        reason=reason,
     )
     roll_call = await desk.store.get(RollCall, answer.roll_call_id)
     if roll_call is not None and roll_call.counts is not None:
@@ -156,7 +179,12 @@ async def _nobody_to_call(desk: Desk, roll_call: RollCall) -> RollCall:
     """空岗 is a roster fault, not a person's: the roll call is closed at once and the leader told."""
     closed = await desk.store.change(roll_call, state=RollCallState.closed, counts={})
     for leader in await duty_leaders(desk):
-        tell(desk, leader.id, Notice("roll_call_empty", {"plan": roll_call.plan}), subject=f"roll_call:{roll_call.id}")
+        tell(
+            desk,
+            leader.id,
+            Notice("roll_call_empty", {"plan": roll_call.plan}),
+            subject=f"roll_call:{roll_call.id}",
+        )
     return closed
 
 
@@ -221,7 +249,9 @@ async def _give_task(
     desk.log("silent_named", subject, unit=unit_id, silent=[one.officer_id for one in mine], told=told)
 
 
-async def _summarise(desk: Desk, roll_call: RollCall, counts: dict[str, int], silent_names: list[str]) -> None:
+async def _summarise(
+    desk: Desk, roll_call: RollCall, counts: dict[str, int], silent_names: list[str]
+) -> None:
     facts = {
         "plan": roll_call.plan,
         "called_at": roll_call.called_at.isoformat(),

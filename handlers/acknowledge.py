@@ -30,9 +30,19 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
         facts = {"number": incident.number, "by": name, "at": already.at.isoformat()}
         say(desk, message, officer, Notice("already_signed", facts), subject=f"incident:{incident.id}")
     except NotOpen as ended:
-        say(desk, message, officer, Notice("incident_ended", {"number": incident.number, "state": ended.state}))
+        say(
+            desk,
+            message,
+            officer,
+            Notice("incident_ended", {"number": incident.number, "state": ended.state}),
+        )
     except NotSigned:
-        say(desk, message, officer, Notice("sign_first", {"number": incident.number}, (Choice("sign", incident.id),)))
+        say(
+            desk,
+            message,
+            officer,
+            Notice("sign_first", {"number": incident.number}, (Choice("sign", incident.id),)),
+        )
     except NotAllowed:
         desk.log("choice_refused", f"incident:{incident.id}", officer.id, verb=verb)
         say(desk, message, officer, Notice("not_allowed", {}))
@@ -63,7 +73,9 @@ async def _asked(desk: Desk, message: Inbound, officer: Officer) -> tuple[str, I
     return WORDS[word], incident, rest
 
 
-async def _do(desk: Desk, message: Inbound, officer: Officer, incident: Incident, verb: str, rest: str) -> None:
+async def _do(
+    desk: Desk, message: Inbound, officer: Officer, incident: Incident, verb: str, rest: str
+) -> None:
     subject = f"incident:{incident.id}"
     if verb == "sign":
         await acknowledgements.sign(desk, incident.id, officer)
@@ -74,18 +86,36 @@ async def _do(desk: Desk, message: Inbound, officer: Officer, incident: Incident
     elif verb == "to":
         await acknowledgements.hand_on(desk, incident.id, officer, rest)
         [name] = await names(desk, [rest])
-        say(desk, message, officer, Notice("handed_on", {"number": incident.number, "to": name}), subject=subject)
+        say(
+            desk,
+            message,
+            officer,
+            Notice("handed_on", {"number": incident.number, "to": name}),
+            subject=subject,
+        )
     elif verb == "close" and not rest:
         say(desk, message, officer, Notice("outcome_asked", {"number": incident.number}), subject=subject)
     elif verb in ("close", "unfounded"):
         state = State.unfounded if verb == "unfounded" else State.closed
         await acknowledgements.close(desk, incident.id, officer, rest or "经核实，情况不属实", state)
-        say(desk, message, officer, Notice("closed", {"number": incident.number, "state": state.value}), subject=subject)
+        say(
+            desk,
+            message,
+            officer,
+            Notice("closed", {"number": incident.number, "state": state.value}),
+            subject=subject,
+        )
     else:
-        facts = await page_facts(desk, incident)
+        page = await page_facts(desk, incident)
         choices = _after_sign(incident) if incident.signed_by else (Choice("sign", incident.id),)
         shown = choices if incident.state in OPEN_STATES else ()
-        say(desk, message, officer, Notice("incident_shown", {**facts, "state": incident.state.value}, shown), subject=subject)
+        say(
+            desk,
+            message,
+            officer,
+            Notice("incident_shown", {**page, "state": incident.state.value}, shown),
+            subject=subject,
+        )
 
 
 def _after_sign(incident: Incident) -> tuple[Choice, ...]:
@@ -96,7 +126,12 @@ async def _offer_colleagues(desk: Desk, message: Inbound, officer: Officer, inci
     """Who may be handed the incident: those on watch in its unit first, then the unit's and the office's people."""
     on_watch = [shift.officer_id for shift in await shifts_now(desk, incident.unit_id)]
     unit = await desk.store.find(
-        Officer, unit_id=incident.unit_id, active=True, role_in=[Role.duty, Role.leader], order=("name",), limit=20
+        Officer,
+        unit_id=incident.unit_id,
+        active=True,
+        role_in=[Role.duty, Role.leader],
+        order=("name",),
+        limit=20,
     )
     office = await desk.store.find(Officer, active=True, role=Role.office, order=("name",), limit=10)
     order = list(dict.fromkeys([*on_watch, *(one.id for one in unit), *(one.id for one in office)]))

@@ -13,7 +13,9 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
     if code_of(message):
         await hear_stranger(desk, message)
     else:
-        say(desk, message, officer, Notice("welcome_back", {"name": officer.name, "role": officer.role.value}))
+        say(
+            desk, message, officer, Notice("welcome_back", {"name": officer.name, "role": officer.role.value})
+        )
 
 
 async def hear_stranger(desk: Desk, message: Inbound) -> None:

@@ -29,7 +29,9 @@ class Flow:
     verbs: tuple[str, ...] = ()  # button verbs
     wants: Wants | None = None
     rank: int = 100
-    hear_stranger: HearStranger | None = None  # For people the office does not know; None: one polite sentence.
+    hear_stranger: HearStranger | None = (
+        None  # For people the office does not know; None: one polite sentence.
+    )
 
 
 def find_flows() -> list[Flow]:

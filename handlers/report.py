@@ -58,7 +58,11 @@ async def _belongs_to(desk: Desk, message: Inbound, officer: Officer) -> Inciden
 
 
 async def _add(
-    desk: Desk, message: Inbound, officer: Officer, incident: Incident, kind: ReportKind = ReportKind.follow_up
+    desk: Desk,
+    message: Inbound,
+    officer: Officer,
+    incident: Incident,
+    kind: ReportKind = ReportKind.follow_up,
 ) -> None:
     rows = await keep_files(desk, message, officer, incident_id=incident.id)
     report = await follow_up(

@@ -11,7 +11,11 @@ from handlers.flow import Flow, say
 from roster.model import Answer, Officer, Proof, Result
 from roster.roll_call import reads_as_answer
 
-VERDICTS = {"verified": Result.verified_present, "fault": Result.line_fault, "absent": Result.absent_from_post}
+VERDICTS = {
+    "verified": Result.verified_present,
+    "fault": Result.line_fault,
+    "absent": Result.absent_from_post,
+}
 
 
 async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
@@ -31,7 +35,11 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
     reading = reads_as_answer(message.text) if message.text else None
     if reading is not None and reading.kind in ("present", "excused", "passcode"):
         owed = await answers.owed_by(desk, officer.id)
-        return owed is not None or reading.kind == "present" or await answers.missed_by(desk, officer.id) is not None
+        return (
+            owed is not None
+            or reading.kind == "present"
+            or await answers.missed_by(desk, officer.id) is not None
+        )
     owed = await answers.owed_by(desk, officer.id)
     if owed is None:
         return False
@@ -91,7 +99,12 @@ async def _verdict(desk: Desk, message: Inbound, officer: Officer, answer: Answe
         say(desk, message, officer, Notice("not_allowed", {}))
         return
     who = await desk.store.get(Officer, answer.officer_id)
-    facts = {"name": who.name if who else "", "result": result.value, "by": officer.name, "at": desk.now.isoformat()}
+    facts = {
+        "name": who.name if who else "",
+        "result": result.value,
+        "by": officer.name,
+        "at": desk.now.isoformat(),
+    }
     say(desk, message, officer, Notice("verdict_recorded", facts), subject=f"roll_call:{answer.roll_call_id}")
 
 
