@@ -1,0 +1,1 @@
+"""Excel and CSV files in and out: people, units, the roster; incidents, roll calls and the log."""

@@ -1,0 +1,41 @@
+"""What is wrong with a file, where, and what to do about it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.sheets.words import say
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong: its sheet, row and column as Excel shows them, and its kind with facts for the words."""
+
+    kind: str
+    sheet: str = ""
+    row: int = 0  # 1 is the first; 0 when the fault is the whole sheet's or file's.
+    column: str = ""  # Letter and header: "C 手机".
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def what(self, language: str) -> str:
+        """What is wrong, one sentence."""
+        return say(language, "what", self.kind, self.facts)
+
+    def cure(self, language: str) -> str:
+        """What to do about it, one sentence."""
+        return say(language, "cure", self.kind, self.facts)
+
+    def text(self, language: str) -> str:
+        """The whole line: where, what, cure."""
+        facts = {"sheet": self.sheet, "row": self.row, "column": self.column}
+        shape = "cell" if self.row and self.column else "row" if self.row else "sheet" if self.sheet else ""
+        where = say(language, "where", shape, facts) if shape else ""
+        return f"{where}{self.what(language)}{self.cure(language)}"
+
+
+class Faulty(Exception):
+    """A file that is not taken; carries every fault found."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(fault.text("en") for fault in self.faults))
