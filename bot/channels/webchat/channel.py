@@ -1,19 +1,29 @@
 """The web-chat channel: a message is a row on the phone's screen, so sending is writing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from starlette.routing import BaseRoute
+
+from bot.channels import Services
 from bot.channels.webchat import chat, events
 from bot.channels.webchat.links import CHANNEL, KIND, Holder, readable
 from bot.channels.webchat.screens import Screens
 from bot.channels.webchat.uploads import Uploads
 from desk.model import ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered, Session
-from desk.ports import ChannelLimits, Door, FetchFailed, Media, Stale, Take
+from desk.ports import Channel, ChannelLimits, Door, FetchFailed, Media, Stale, Take
 
 PIECE_BYTES = 256 * 1024
 TRIES_MAX = 5
+
+
+def make(settings: Mapping[str, Any], services: Services) -> Channel | None:
+    """The channel, which needs no account anywhere: live unless the table [webchat] says `enabled = false`."""
+    if not settings.get("enabled", True):
+        return None
+    return WebChatChannel(services.door, services.media, services.intake)
 
 
 class Intake(Protocol):
@@ -36,6 +46,12 @@ class WebChatChannel:
         self.intake = intake
         self.screens = Screens()
         self.uploads = Uploads(door, media)
+
+    def routes(self) -> list[BaseRoute]:
+        """What the web server must serve: the phone pages."""
+        from bot.channels.webchat.routes import make_routes  # The pages import the channel they serve.
+
+        return make_routes(self)
 
     def parse(self, raw: bytes) -> Inbound | None:
         """What a kept event means. Raises ValueError on nonsense."""

@@ -128,7 +128,7 @@ def read_raw(channel: str, raw: bytes) -> Inbound:
             message_id=fields["reply_to"] if choice else "",
             reply_to="" if choice else fields["reply_to"],
         )
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"not a web-chat event: {error}") from error
 
 

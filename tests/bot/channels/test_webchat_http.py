@@ -94,7 +94,7 @@ async def test_event_that_died_before_its_inbox_row_is_taken_on_the_retry(
             raise failures.pop()
         await take(*event)
 
-    world.channel.intake.take = failing  # type: ignore[method-assign,assignment]
+    world.channel.intake.take = failing  # type: ignore[method-assign,assignment]  # The intake fails once.
     file = (await upload(client, world, jpeg())).json()
     fields = {"text": "图", "files": [{"digest": file["digest"]}]}
     assert (await say(client, world, "event-0001", **fields)).status_code == 500

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from bot.channels.webchat import revoke
 from desk.model import Rendered
@@ -78,7 +78,7 @@ async def test_photo_is_sent_with_its_words(world: World, page: Page) -> None:
         {"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": jpeg(shade=s)}
         for n, s in ((1, "red"), (2, "blue"))
     ]
-    await page.set_input_files("#camera", photos)  # type: ignore[arg-type]
+    await page.set_input_files("#camera", photos)  # type: ignore[arg-type]  # Playwright takes these dicts.
     await expect(page.locator("#tray img")).to_have_count(2)
     await write(page, "厂房冒烟")
     shown = page.locator(".line.mine:not(.waiting) .photo img")
@@ -164,7 +164,7 @@ async def test_unsent_messages_outlive_the_page(world: World, page: Page) -> Non
 async def test_lost_answer_does_not_double_the_message(world: World, page: Page) -> None:
     before, lost = len(await world.inbox()), 0
 
-    async def lose(route) -> None:  # type: ignore[no-untyped-def]
+    async def lose(route: Route) -> None:
         nonlocal lost
         lost += 1
         await route.fetch()
