@@ -1,16 +1,16 @@
 """What a criterion of `find` means: which field, compared how."""
 
-from dataclasses import fields
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from incidents.model import LogLine
 
 SUFFIXES = ("in", "not", "to", "from", "has")
 
 
-@lru_cache(maxsize=4096)
 def parse(kind: type[Any], criterion: str) -> tuple[str, str]:
     """The field and "is", "in", "not", "to", "from" or "has"; TypeError when the record has no such field."""
-    names = {one.name for one in fields(kind)}
+    names = kind.__dataclass_fields__
     if criterion in names:  # A field such as `assigned_to` wins over the suffix it happens to carry.
         return criterion, "is"
     field, _, suffix = criterion.rpartition("_")
@@ -29,13 +29,40 @@ def order_of(kind: type[Any], order: str) -> tuple[str, bool]:
     return field, downward
 
 
-@lru_cache(maxsize=256)
 def key_of(kind: type[Any]) -> str:
     """The record's key: its id, and the sequence of a log line."""
-    return "id" if any(one.name == "id" for one in fields(kind)) else "sequence"
+    return "sequence" if kind is LogLine else "id"
 
 
-@lru_cache(maxsize=256)
 def has_version(kind: type[Any]) -> bool:
     """Whether changes of this record are compared and set on a version."""
-    return any(one.name == "version" for one in fields(kind))
+    return "version" in kind.__dataclass_fields__
+
+
+def given(kind: type[Any], criteria: Mapping[str, Any]) -> dict[str, Any]:
+    """The criteria by the names the statements know: comparing with nothing is "field=none"."""
+    found: dict[str, Any] = {}
+    for criterion, value in criteria.items():
+        how = parse(kind, criterion)[1]
+        if value is None and how not in ("is", "not"):
+            raise TypeError(f"{criterion} cannot be compared with nothing.")
+        found[f"{criterion}=none" if value is None else criterion] = value
+    return found
+
+
+def groups(records: Sequence[Any]) -> dict[type[Any], list[tuple[int, Any]]]:
+    """The records of each type, with their places among all."""
+    found: dict[type[Any], list[tuple[int, Any]]] = {}
+    for place, record in enumerate(records):
+        found.setdefault(type(record), []).append((place, record))
+    return found
+
+
+def may_change(kind: type[Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes; TypeError when the kind is append-only or they reach for the key or the version."""
+    if kind is LogLine:
+        raise TypeError("The duty log is append-only.")
+    forbidden = {key_of(kind), "version"} & set(changes)
+    if forbidden:
+        raise TypeError(f"{kind.__name__} keeps its {', '.join(sorted(forbidden))}: the store sets them.")
+    return dict(changes)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import Text, TypeDecorator
 
+from bot.store.columns import clean
 from bot.store.criteria import has_version, key_of, order_of, parse
 from bot.store.rows import RowCodec
 from bot.store.tables import TABLES, counters
@@ -29,7 +30,7 @@ class Statement:
     def values(self, given: dict[str, Any]) -> list[Any]:
         """The driver's values."""
         return [
-            given[name] if turn is None else turn(given[name])
+            given[name] if turn is None else turn(given.get(name))
             for name, turn in zip(self.names, self.turns, strict=True)
         ]
 
@@ -56,7 +57,7 @@ class Statements:
         """Values in the codec's order; with `new_only` a row that is there already is passed over."""
 
         def build() -> ClauseElement:
-            values = {name: bindparam(name) for name in self.codec(kind).names}
+            values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
             if not new_only:
                 return insert(TABLES[kind]).values(values)
             if self.on_postgresql:
@@ -103,7 +104,9 @@ class Statements:
             found = found.order_by(*(self._order(kind, part) for part in order))
             return found.limit(bindparam("limit_")) if limited else found
 
-        return self._keep((kind, "find", tuple(order), limited, tuple(names)), build, self._turns(kind, names))
+        return self._keep(
+            (kind, "find", tuple(order), limited, tuple(names)), build, self._turns(kind, names)
+        )
 
     def count(self, kind: type[Any], names: Sequence[str]) -> Statement:
         """How many rows match these criteria."""
@@ -125,7 +128,9 @@ class Statements:
 
         return self._keep("next_sequence", build, {})
 
-    def _keep(self, shape: Any, build: Callable[[], ClauseElement], turns: dict[str, Bind | None]) -> Statement:
+    def _keep(
+        self, shape: Any, build: Callable[[], ClauseElement], turns: dict[str, Bind | None]
+    ) -> Statement:
         found = self._kept.get(shape)
         if found is None:
             compiled = build().compile(dialect=self.dialect, compile_kwargs={"render_postcompile": True})
@@ -172,7 +177,7 @@ class Statements:
         for name in names:
             field, how = parse(kind, name.partition("=")[0])
             encoder = self.codec(kind).encoders[field]
-            turns[name] = self._list_turn(encoder) if how == "in" else None if how == "has" else encoder
+            turns[name] = self._list_turn(encoder) if how == "in" else clean if how == "has" else encoder
         return turns
 
     def _list_turn(self, encoder: Bind | None) -> Bind:

@@ -56,7 +56,9 @@ def _index(*columns: str, name: str) -> Index:
     return Index(f"ix_{name}", *columns)
 
 
-def _unique(*columns: str, name: str, where: str = "", holds: Callable[[Values], bool] | None = None) -> Index:
+def _unique(
+    *columns: str, name: str, where: str = "", holds: Callable[[Values], bool] | None = None
+) -> Index:
     """A unique index; `where` limits it in a database, and `holds` says the same to the memory store."""
     if not where:
         return Index(f"uq_{name}", *columns, unique=True)

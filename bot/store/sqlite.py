@@ -1,0 +1,109 @@
+"""SQLite as the store needs it: one thread hop per statement, and its errors in the store's words."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import URL, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.store import AlreadyStored, StoreUnavailable
+
+BUSY_SECONDS = 2.0  # A lock held elsewhere is waited for this long; platforms give us five seconds.
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -8000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_CLASH = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "locked by another process",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read-only",
+    sqlite3.SQLITE_IOERR: "not readable or writable (disk error)",
+    sqlite3.SQLITE_CANTOPEN: "not to be opened",
+    sqlite3.SQLITE_CORRUPT: "corrupt",
+    sqlite3.SQLITE_NOTADB: "not a database",
+    sqlite3.SQLITE_NOMEM: "out of memory",
+    sqlite3.SQLITE_PROTOCOL: "locked",
+    sqlite3.SQLITE_INTERRUPT: "interrupted",
+}
+
+
+def told(error: sqlite3.Error) -> Exception:
+    """The error in the store's words; a mistake in our own statements stays what it is."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code in _CLASH:
+        return AlreadyStored(str(error))
+    reason = _UNAVAILABLE.get(code & 0xFF) if code is not None else None
+    return error if reason is None else StoreUnavailable(f"The database is {reason}: {error}.")
+
+
+class SqliteConnection:
+    """One open connection; every call is one hop to its thread."""
+
+    begin_writing = "BEGIN IMMEDIATE"
+    begin_reading = "BEGIN"
+
+    def __init__(self, driver: aiosqlite.Connection) -> None:
+        self._driver = driver
+
+    async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """All rows."""
+        try:
+            return list(await self._driver.execute_fetchall(sql, values))
+        except sqlite3.Error as error:
+            raise told(error) from error
+
+    async def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """How many rows were touched."""
+        try:
+            return (await self._driver.execute(sql, values)).rowcount
+        except sqlite3.Error as error:
+            raise told(error) from error
+
+    async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """How many rows were touched in all."""
+        try:
+            return (await self._driver.executemany(sql, rows)).rowcount
+        except sqlite3.Error as error:
+            raise told(error) from error
+
+    async def commit(self) -> None:
+        """Returns when the transaction is on disk."""
+        try:
+            await self._driver.commit()
+        except sqlite3.Error as error:
+            raise told(error) from error
+
+    async def rollback(self) -> None:
+        """Undoes the open transaction, if there is one."""
+        try:
+            await self._driver.rollback()
+        except sqlite3.Error as error:
+            raise told(error) from error
+
+
+def open_engine(url: URL, size: int, *, writes: bool) -> AsyncEngine:
+    """An engine whose connections have our settings and no transaction of their own."""
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"),
+        pool_size=size,
+        max_overflow=0,
+        pool_reset_on_return=None,
+        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "cached_statements": 512},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in PRAGMAS if writes else (*PRAGMAS[1:], "PRAGMA query_only = ON"):
+            cursor.execute(pragma)
+        cursor.close()
+
+    return engine

@@ -1,0 +1,181 @@
+"""One open transaction on an SQL database: the Store port, in statements compiled once."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from bot.store.chain import START, link
+from bot.store.criteria import given, groups, has_version, key_of, may_change
+from bot.store.statements import Statements
+from desk.ports import LogEntry, Stale
+from incidents.model import LogLine
+
+R = TypeVar("R")
+
+
+class Connection(Protocol):
+    """A driver's connection as the store uses it."""
+
+    async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """All rows."""
+        ...
+
+    async def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """How many rows were touched."""
+        ...
+
+    async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """How many rows were touched in all."""
+        ...
+
+
+class SqlStore:
+    """The records in one open transaction; an error of the database spoils it, and it can only be undone."""
+
+    def __init__(self, connection: Connection, statements: Statements, *, writes: bool) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._writes = writes
+        self._ended = False
+        self._spoilt: BaseException | None = None
+
+    def end(self) -> None:
+        """Closes the door: nothing more may go through; raises the error that spoilt the transaction."""
+        self._ended = True
+        if self._spoilt is not None:
+            raise self._spoilt
+
+    def abandon(self) -> None:
+        """Closes the door without a word: the transaction is undone."""
+        self._ended = True
+
+    async def add(self, *records: Any) -> None:
+        """Insert records, those of one type together; AlreadyStored when one is there already."""
+        for kind, some in groups(records).items():
+            codec, statement = self._statements.codec(kind), self._statements.insert(kind)
+            rows = [codec.encode(record) for _, record in some]
+            await (
+                self._run(statement.sql, rows[0]) if len(rows) == 1 else self._run_many(statement.sql, rows)
+            )
+
+    async def add_new(self, *records: Any) -> list[bool]:
+        """Insert each record unless it is there already; says which were new."""
+        new = [False] * len(records)
+        for kind, some in groups(records).items():
+            codec = self._statements.codec(kind)
+            rows = [codec.encode(record) for _, record in some]
+            found = await self._insert_new(self._statements.insert(kind, new_only=True).sql, rows)
+            for (place, _), is_new in zip(some, found, strict=True):
+                new[place] = is_new
+        return new
+
+    async def get(self, kind: type[R], /, record_id: str) -> R | None:
+        """The record with this id, or None."""
+        codec, statement = self._statements.codec(kind), self._statements.get(kind)
+        rows = await self._fetch(statement.sql, [codec.encode_one(key_of(kind), record_id)])
+        return codec.decode(rows[0]) if rows else None
+
+    async def find(
+        self, kind: type[R], /, *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
+    ) -> list[R]:
+        """Records that match, in order."""
+        codec = self._statements.codec(kind)
+        values = given(kind, criteria)
+        statement = self._statements.find(kind, order, limit is not None, tuple(values))
+        rows = await self._fetch(statement.sql, statement.values({**values, "limit_": limit}))
+        return [codec.decode(row) for row in rows]
+
+    async def count(self, kind: type[Any], /, **criteria: Any) -> int:
+        """How many match."""
+        values = given(kind, criteria)
+        statement = self._statements.count(kind, tuple(values))
+        rows = await self._fetch(statement.sql, statement.values(values))
+        return int(rows[0][0])
+
+    async def change(self, record: R, **changes: Any) -> R:
+        """The record with the changes, written; Stale when somebody else changed it since it was read."""
+        before: Any = record
+        kind = type(record)
+        changes = may_change(kind, changes)
+        given_values: dict[str, Any] = {"was_key": getattr(record, key_of(kind))}
+        if has_version(kind):
+            given_values["was_version"] = before.version
+            changes["version"] = before.version + 1
+        changed: R = replace(before, **changes)
+        statement = self._statements.change(kind, tuple(changes))
+        given_values.update((f"now_{name}", value) for name, value in changes.items())
+        if await self._run(statement.sql, statement.values(given_values)) != 1:
+            raise Stale(f"{kind.__name__} {given_values['was_key']}")
+        return changed
+
+    async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
+        """Delete by id; ids that are gone already are no error."""
+        may_change(kind, {})
+        if ids:
+            statement = self._statements.remove(kind)
+            await self._run(statement.sql, statement.values({"keys": list(ids)}))
+
+    async def next_sequence(self, name: str) -> int:
+        """1, 2, 3 … per name, without gaps."""
+        self._check(writes=True)
+        statement = self._statements.next_sequence()
+        rows = await self._fetch(statement.sql, statement.values({"name": name}))
+        return int(rows[0][0])
+
+    async def append_log(self, lines: Sequence[LogEntry]) -> None:
+        """Chain lines to the duty log, in order."""
+        if not lines:
+            return
+        last = await self.find(LogLine, order=("-sequence",), limit=1)
+        sequence, previous = (last[0].sequence, last[0].hash) if last else (0, START)
+        chained = []
+        for entry in lines:
+            chained.append(link(previous, sequence + 1, entry))
+            sequence, previous = chained[-1].sequence, chained[-1].hash
+        await self.add(*chained)
+
+    async def _insert_new(self, sql: str, rows: list[list[Any]]) -> list[bool]:
+        """All at once; when only some of them are new, each half again, until it is known which."""
+        if len(rows) == 1:
+            return [await self._run(sql, rows[0]) == 1]
+        await self._run("SAVEPOINT batch")
+        count = await self._run_many(sql, rows)
+        if count in (0, len(rows)):
+            await self._run("RELEASE batch")
+            return [count > 0] * len(rows)
+        await self._run("ROLLBACK TO batch")
+        await self._run("RELEASE batch")
+        half = len(rows) // 2
+        return await self._insert_new(sql, rows[:half]) + await self._insert_new(sql, rows[half:])
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> list[Sequence[Any]]:
+        self._check(writes=False)
+        with self._spoiling():
+            return await self._connection.fetch(sql, values)
+
+    async def _run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        self._check(writes=True)
+        with self._spoiling():
+            return await self._connection.run(sql, values)
+
+    async def _run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        self._check(writes=True)
+        with self._spoiling():
+            return await self._connection.run_many(sql, rows)
+
+    def _check(self, *, writes: bool) -> None:
+        if self._ended:
+            raise RuntimeError("This transaction has ended.")
+        if writes and not self._writes:
+            raise RuntimeError("A reading view cannot write: open a writing transaction.")
+        if self._spoilt is not None:
+            raise self._spoilt
+
+    @contextmanager
+    def _spoiling(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._spoilt = error
+            raise
