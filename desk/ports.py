@@ -97,31 +97,62 @@ class Transactions(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Depth:
+    """How much work waits, for those who watch the desk."""
+
+    waiting: Mapping[tuple[Lane, str], int]  # (lane, kind) -> jobs due now or later, running ones included.
+    parked: int  # Given up after their last retry; on the desk with their errors.
+    oldest_due_at: datetime | None  # Of what is due and not done.
+
+
 class WorkQueue(Protocol):
-    """Durable due work, put inside the caller's transaction. Two engines: embedded and Procrastinate."""
+    """Durable due work, put inside the caller's transaction. Two engines: embedded and Procrastinate.
+
+    A job runs at least once: handlers compare and set, so that a late, doubled or replayed run does nothing."""
 
     async def put(self, store: Store, jobs: Sequence[Job]) -> None:
-        """Put jobs in the open transaction; an id that is waiting already is left as it is."""
+        """Put jobs in the open transaction; an id that is waiting already is left as it is.
+
+        An id that is just running is kept to run once more, so that a handler may put its own job again."""
         ...
 
     async def cancel(self, store: Store, ids: Sequence[str]) -> None:
         """Forget jobs that have not run."""
         ...
 
-    def handle(self, kind: str, handler: "Handler", *, batch_max: int = 1) -> None:
-        """Register the handler of a kind; with batch_max > 1 it is given many jobs at once, in order."""
+    async def done(self, store: Store, jobs: Sequence[Job]) -> None:
+        """For a handler: what these jobs asked for is in this transaction, and they end with it.
+
+        Optional: what a handler leaves is ended after it returned."""
+        ...
+
+    async def retry(self, store: Store, ids: Sequence[str]) -> None:
+        """Let parked jobs run again, with all their retries; others are left as they are."""
+        ...
+
+    def handle(self, kind: str, handler: "Handler", *, batch_max: int = 1, at_once: int = 4) -> None:
+        """Register the handler of a kind, before the queue runs.
+
+        With batch_max > 1 it is given many jobs at once, in order; when it raises they are given one by one.
+        At most `at_once` runs of a kind at the same time; 1 makes the kind serial."""
         ...
 
     def wake(self) -> None:
         """Something was committed: look now."""
         ...
 
+    async def depth(self) -> Depth:
+        """What waits, what is parked, and since when the oldest is due."""
+        ...
 
-@dataclass(frozen=True)
+
 class Postpone(Exception):
-    """Raised by a handler: not now, try again then; does not count as a failed attempt."""
+    """Raised by a handler: not now, try again then (those it has not called done); no failed attempt."""
 
-    until: datetime
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until.isoformat())
+        self.until = until
 
 
 Handler = Callable[[Sequence[Job]], Awaitable[None]]
@@ -139,6 +170,7 @@ class ChannelLimits:
     text_max: int = 4096
     choices_max: int = 100
     file_bytes_max: int = 20 * 1024 * 1024
+    hides_repeats: bool = False  # A second sending with the same key shows nothing twice.
 
 
 class Channel(Protocol):
@@ -277,8 +309,9 @@ class Desk:
         """New records nobody reads again in this transaction: stored together at its end."""
         self._records.extend(records)
 
-    async def flush(self) -> None:
-        """Write what was collected; called by the door at the end of the transaction."""
+    async def flush(self) -> bool:
+        """Write what was collected and say whether work was put; called by the door at the end of the transaction."""
+        has_work = bool(self._jobs)
         if self._records:
             await self.store.add(*self._records)
             self._records.clear()
@@ -288,6 +321,7 @@ class Desk:
         if self._lines:
             await self.store.append_log(self._lines)
             self._lines.clear()
+        return has_work
 
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -1,0 +1,303 @@
+"""The embedded engine of the work queue: rows in our own database, one process."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.queue import rows
+from bot.queue.picking import Batch, Claims, Kind, pick
+from bot.store import StoreUnavailable
+from desk.model import Job, Lane
+from desk.ports import Clock, Depth, Handler, Postpone, Stale, Store, Transactions
+
+log = logging.getLogger(__name__)
+
+REREAD_SECONDS = 1.0  # However quiet it is: the clock may jump, another process may have put work.
+STORE_REST_SECONDS = 1.0
+PAGE = 250
+STALE_RUNS_MAX = 3
+ALIVE_SECONDS_MAX = 15.0
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much runs at the same time, and how long."""
+
+    workers_max: int = 8
+    bulk_max: int = 6  # Of the workers: the rest is always free for what is urgent.
+    run_seconds_max: float = 600.0
+    finish_seconds: float = 10.0  # What runs at the stop may take this long.
+
+
+class EmbeddedQueue:
+    """Implements `desk.ports.WorkQueue` for one process (`bot.queue.guard` refuses a second one).
+
+    Truth is in the rows; only what runs just now is kept in memory, so that after a crash everything that had not
+    ended is simply due again. Jobs of one key and lane run one at a time, by due time, then id. A job that fails is
+    tried again after 1 s, 5 s, 30 s, 2 min and 10 min (± 20 %), then it is parked with its error until `retry`. The
+    jobs behind it on its key go on at once: one bad message must not silence its sender. When the database
+    cannot serve (`StoreUnavailable`) the job waits a second and no attempt is counted."""
+
+    def __init__(self, transactions: Transactions, clock: Clock, bounds: Bounds | None = None) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._bounds = bounds or Bounds()
+        self._kinds: dict[str, Kind] = {}
+        self._claims = Claims(self._kinds, self._bounds.workers_max, self._bounds.bulk_max)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._ended: set[str] = set()  # Running jobs whose handler called `done`.
+        self._again: set[str] = set()  # Running jobs that were put again meanwhile.
+        self._released: set[str] = set()  # Jobs that ended since the rows were last read.
+        self._now: datetime | None = None
+        self._looked_at: float | None = None
+
+    async def put(self, store: Store, jobs: Sequence[Job]) -> None:
+        """Put jobs in the open transaction; one that waits is left as it is, one that runs runs once more."""
+        if not jobs:
+            return
+        are_new = await store.add_new(*jobs)
+        for job, is_new in zip(jobs, are_new, strict=True):
+            claimed = self._claims.jobs.get(job.id)
+            if claimed is not None and not is_new:
+                await self._put_again(store, job, claimed)
+
+    async def cancel(self, store: Store, ids: Sequence[str]) -> None:
+        """Forget jobs that have not run."""
+        await store.remove(Job, ids)
+
+    async def done(self, store: Store, jobs: Sequence[Job]) -> None:
+        """End these jobs in the handler's own transaction."""
+        await self._remove(store, jobs)
+        self._ended.update(job.id for job in jobs if job.id in self._claims.jobs)
+
+    async def retry(self, store: Store, ids: Sequence[str]) -> None:
+        """Let parked jobs run again, with all their retries."""
+        for job in await store.find(Job, id_in=list(ids), parked=True):
+            await store.change(job, parked=False, attempts=0, error="")
+
+    def handle(self, kind: str, handler: Handler, *, batch_max: int = 1, at_once: int = 4) -> None:
+        """Register the handler of a kind, before the queue runs."""
+        if kind in self._kinds or batch_max < 1 or at_once < 1:
+            raise ValueError(f"{kind!r} needs one handler, and at least one job at a time.")
+        self._kinds[kind] = Kind(handler, batch_max, at_once)
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    async def depth(self) -> Depth:
+        """What waits, what is parked, and since when the oldest is due."""
+        async with self._transactions.read() as store:
+            return await rows.measure(store, list(self._kinds), self._clock.now())
+
+    async def alive(self) -> bool:
+        """Whether the queue has looked at its rows within the last seconds."""
+        looked_at = self._looked_at
+        return looked_at is not None and asyncio.get_running_loop().time() - looked_at < ALIVE_SECONDS_MAX
+
+    async def run(self) -> None:
+        """Work until cancelled; then nothing more is started, and what runs may finish within its bound."""
+        self._closing.clear()
+        try:
+            while True:
+                self._woken.clear()
+                await self._rest(await self._look())
+        finally:
+            self._closing.set()
+            self._looked_at = None
+            await self._finish()
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+    async def _finish(self) -> None:
+        running = set(self._tasks)
+        try:
+            if running:
+                await asyncio.wait(running, timeout=self._bounds.finish_seconds)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _look(self) -> float:
+        """Start what is due; returns in how many seconds to look again."""
+        try:
+            pause = await self._start_due()
+        except StoreUnavailable as error:
+            log.warning("The queue cannot read its jobs, and looks again in a second: %s", error)
+            return STORE_REST_SECONDS
+        except Exception:
+            log.exception("The queue failed to look for work, and looks again in a second")
+            return REREAD_SECONDS
+        self._looked_at = asyncio.get_running_loop().time()
+        return pause
+
+    async def _start_due(self) -> float:
+        now = self._clock.now()
+        if self._now is not None and now < self._now:
+            async with self._transactions.begin() as store:
+                moved = await rows.pull_back(store, self._now, now, self._claims.jobs.keys())
+            log.warning("The clock stepped back from %s to %s: %d jobs moved", self._now, now, moved)
+        self._now = now
+        self._released.clear()
+        async with self._transactions.read() as store:
+            for lane in (Lane.urgent, Lane.bulk):
+                await self._start_lane(store, lane, now)
+            return await self._seconds_to_next(store, now)
+
+    async def _start_lane(self, store: Store, lane: Lane, now: datetime) -> None:
+        """Fill the lane's free workers. What is due beyond a full page is read when the page gave all it could."""
+        limit = PAGE
+        while self._claims.room(lane) > 0 and (kinds := self._claims.open_kinds(lane)):
+            due = await store.find(
+                Job,
+                parked=False,
+                lane=lane,
+                kind_in=kinds,
+                due_at_to=now,
+                order=("due_at", "id"),
+                limit=limit + self._claims.count_in(lane),
+            )
+            is_all = len(due) < limit + self._claims.count_in(lane)
+            due = await self._with_those_before(store, due, kinds, now)
+            batches = pick(due, self._claims, self._kinds, passed_over=self._released)
+            for batch in batches:
+                self._start(batch)
+            if is_all:
+                return
+            if not batches:
+                limit *= 4
+
+    async def _with_those_before(
+        self, store: Store, due: list[Job], kinds: Sequence[str], now: datetime
+    ) -> list[Job]:
+        """Adds jobs of kinds that must wait, where they hold the key of one that might start."""
+        keys = {job.key for job in due if job.key}
+        closed = [kind for kind in self._kinds if kind not in kinds]
+        if not keys or not closed:
+            return due
+        lane = due[0].lane
+        before = await store.find(
+            Job, parked=False, lane=lane, kind_in=closed, key_in=list(keys), due_at_to=now
+        )
+        return sorted([*due, *before], key=lambda job: (job.due_at, job.id)) if before else due
+
+    async def _seconds_to_next(self, store: Store, now: datetime) -> float:
+        pause = REREAD_SECONDS
+        for lane in Lane:
+            coming = await store.find(
+                Job, parked=False, lane=lane, due_at_from=now + rows.TICK, order=("due_at", "id"), limit=1
+            )
+            if coming:
+                pause = min(pause, (coming[0].due_at - now).total_seconds())
+        return pause
+
+    def _start(self, batch: Batch) -> None:
+        self._claims.take(batch)
+        task = asyncio.create_task(self._work(batch), name=f"queue:{batch.kind}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, batch: Batch) -> None:
+        try:
+            await self._hand_over(batch.jobs)
+        finally:
+            ids = {job.id for job in batch.jobs}
+            self._claims.release(batch)
+            self._released |= ids
+            self._ended -= ids
+            self._again -= ids
+            self.wake()
+
+    async def _hand_over(self, jobs: Sequence[Job]) -> None:
+        """Run the handler and do to the rows what its outcome asks for."""
+        try:
+            await self._call(jobs)
+        except Postpone as later:
+            until = later.until
+            await self._write(lambda store: rows.rewrite(store, jobs, lambda job: replace(job, due_at=until)))
+        except StoreUnavailable as error:
+            log.warning("%s waits for the database: %s", _named(jobs), error)
+            await self._pause(STORE_REST_SECONDS)
+        except Exception as error:
+            if len(jobs) == 1:
+                await self._fail(jobs[0], error)
+            else:
+                log.info("%s failed together and run one by one: %r", _named(jobs), error)
+                await self._run_one_by_one(jobs)
+        else:
+            left = [job for job in jobs if job.id not in self._ended]
+            if left:
+                await self._write(lambda store: self._remove(store, left))
+
+    async def _call(self, jobs: Sequence[Job]) -> None:
+        handler = self._kinds[jobs[0].kind].handler
+        for is_last in (number == STALE_RUNS_MAX for number in range(1, STALE_RUNS_MAX + 1)):
+            try:
+                async with asyncio.timeout(self._bounds.run_seconds_max):
+                    await handler(jobs)
+                return
+            except Stale:  # Somebody else was first: read again, decide again.
+                if is_last:
+                    raise
+
+    async def _run_one_by_one(self, jobs: Sequence[Job]) -> None:
+        async with self._transactions.read() as store:
+            waiting = await rows.unchanged(store, jobs)
+        self._ended.difference_update(job.id for job in waiting)
+        for job in waiting:
+            if self._closing.is_set():
+                return
+            await self._hand_over([job])
+
+    async def _fail(self, job: Job, error: Exception) -> None:
+        after = rows.as_failed(job, f"{type(error).__name__}: {error}", self._clock.now())
+        outcome = "is parked" if after.parked else f"is tried again at {after.due_at.isoformat()}"
+        log.error("%s failed %d times and %s", _named([job]), after.attempts, outcome, exc_info=error)
+        await self._write(lambda store: rows.rewrite(store, [job], lambda _: after))
+
+    async def _write(self, write: Callable[[Store], Awaitable[None]]) -> None:
+        """Write what became of jobs, as long as it takes the database to serve; at the stop the rows stay due."""
+        while True:
+            try:
+                async with self._transactions.begin() as store:
+                    await write(store)
+                return
+            except StoreUnavailable as error:
+                log.warning("The queue cannot write what became of its jobs: %s", error)
+                await self._pause(STORE_REST_SECONDS)
+            if self._closing.is_set():
+                return
+
+    async def _remove(self, store: Store, jobs: Sequence[Job]) -> None:
+        again = [job for job in jobs if job.id in self._again]
+        if again:
+            gone = {job.id for job in again} - {job.id for job in await rows.unchanged(store, again)}
+            jobs = [job for job in jobs if job.id not in gone]
+        await store.remove(Job, [job.id for job in jobs])
+
+    async def _put_again(self, store: Store, job: Job, claimed: Job) -> None:
+        """The row of a running job takes the new due time; its run will find it changed and leave it."""
+        row = await store.get(Job, job.id)
+        if row is not None and not row.parked and row.due_at == claimed.due_at:
+            self._again.add(job.id)
+            due_at = max(job.due_at, claimed.due_at + rows.TICK)
+            await store.change(row, due_at=due_at, attempts=0, error="")
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
+
+def _named(jobs: Sequence[Job]) -> str:
+    first = jobs[0]
+    return f"{first.kind} {first.id}" if len(jobs) == 1 else f"{len(jobs)} {first.kind} jobs"
