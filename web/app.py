@@ -26,6 +26,7 @@ from web import (
     people,
     roll_calls,
     roster,
+    rules,
     sign_in,
 )
 from web.demo import DemoActions
@@ -64,6 +65,7 @@ def make_app(
         *incident_actions.make_routes(screen),
         *log.make_routes(screen),
         *people.make_routes(screen),
+        *rules.make_routes(screen),
         *attachments.make_routes(screen),
         *sign_in.make_routes(screen),
         *api.make_routes(screen),

@@ -10,8 +10,8 @@ from desk.board import Board, see
 from desk.permissions import Action, may
 from desk.ports import Store
 from incidents.model import LogLine, Severity
-from roster.model import Proof
-from web.log import LogEntryView, view_lines, visible_lines
+from web.log import ALARMING, LogEntryView, view_lines, visible_lines
+from web.roll_calls import shows_passcode
 from web.screen import Screen
 from web.sessions import Viewer, acting_officer
 
@@ -53,7 +53,11 @@ class BoardPage:
             "figures": _figures(board),
             "lines": [LogEntryView(screen.say(line.kind, line.facts), line) for line in lines],
             "severities": list(Severity),
-            "passcode_proof": Proof.passcode,
+            "passcodes": {
+                view.roll_call.id: view.roll_call.passcode if shows_passcode(view) else ""
+                for view in board.open_roll_calls
+            },
+            "alarming": ALARMING,
             "plans": [plan.name for plan in screen.door.policy.roll_calls],
             "may_call": officer is not None and may(officer, Action.call_roll),
         }

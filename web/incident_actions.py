@@ -12,7 +12,7 @@ from desk import acknowledgements, reports
 from desk.permissions import NotAllowed
 from desk.ports import Desk, Stale
 from incidents.deadlines import DONE_FIELDS
-from incidents.lifecycle import AlreadySigned, NotOpen
+from incidents.lifecycle import AlreadySigned, NoOutcome, NotOpen, NotSigned
 from incidents.model import Incident, Severity, State
 from roster.model import Officer
 from web.incident_list import find_incident
@@ -54,6 +54,10 @@ def _endpoint(screen: Screen, act: Act) -> Callable[[Request, Viewer, FormData],
             said = "already_signed"
         except NotOpen:
             said = "not_open"
+        except NotSigned:
+            said = "sign_first"
+        except NoOutcome:
+            said = "no_outcome"
         except Stale:
             said = "changed"
         except LookupError:

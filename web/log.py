@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +20,16 @@ from web.sessions import Viewer
 
 PAGE_LINES = 100
 LOOK_BACK_LINES = 1000  # How far one page of a unit's viewer looks for lines they may see.
+ALARMING = (
+    "account_unreachable",
+    "attachment_missing",
+    "clock_overdue",
+    "ladder_empty",
+    "page_undeliverable",
+    "roll_call_missed",
+    "silent_named",
+    "step_unheld",
+)  # What a tired reader must not read over.
 NAMED_FACTS = ("officer", "silent", "by", "to", "told")
 _ID = re.compile(r"[\w-]{1,64}")
 
@@ -29,12 +40,13 @@ class LogEntryView:
 
     sentence: str
     line: LogLine
+    link: str = ""  # The page of what the line speaks of.
 
 
 def make_routes(screen: Screen) -> list[BaseRoute]:
     """The log's address."""
     page = LogPage(screen)
-    return [Route("/log", screen.viewed(page.page))]
+    return [Route("/log", screen.viewed(page.page)), Route("/fragments/log", screen.viewed(page.part))]
 
 
 class LogPage:
@@ -45,25 +57,41 @@ class LogPage:
 
     async def page(self, request: Request, viewer: Viewer) -> Response:
         """A page of lines before a sequence number."""
+        return self._screen.page(request, viewer, "log.html", **await self._facts(request, viewer))
+
+    async def part(self, request: Request, viewer: Viewer) -> Response:
+        """The lines alone, fetched again when something happens."""
+        return self._screen.fragment("parts/log.html", viewer=viewer, **await self._facts(request, viewer))
+
+    async def _facts(self, request: Request, viewer: Viewer) -> dict[str, Any]:
         screen = self._screen
-        before = request.query_params.get("before", "")
-        criteria = sequence_before(before)
+        criteria = sequence_before(request.query_params.get("before", ""))
         async with screen.door.read() as store:
             limit = PAGE_LINES + 1 if viewer.everything else LOOK_BACK_LINES
             lines = await store.find(LogLine, order=("-sequence",), limit=limit, **criteria)
             seen = await visible_lines(store, viewer, lines)
             shown = await view_lines(store, seen[:PAGE_LINES])
             head = await store.find(LogLine, order=("-sequence",), limit=1)
-        more = len(seen) > PAGE_LINES or (len(lines) == limit and bool(seen))
-        return screen.page(
-            request,
-            viewer,
-            "log.html",
-            entries=[LogEntryView(screen.say(line.kind, line.facts), line) for line in shown],
-            head=head[0] if head else None,
-            broken=broken_links(lines),
-            older=shown[-1].sequence if more and shown else None,
-        )
+        older = None
+        if len(seen) > PAGE_LINES:
+            older = shown[-1].sequence
+        elif len(lines) == limit:
+            older = lines[-1].sequence
+        return {
+            "entries": [LogEntryView(screen.say(one.kind, one.facts), one, _link(one)) for one in shown],
+            "head": head[0] if head else None,
+            "broken": broken_links(lines),
+            "older": older,
+            "before": criteria["sequence_to"] + 1 if criteria else None,
+            "alarming": ALARMING,
+        }
+
+
+def _link(line: LogLine) -> str:
+    kind, _, ref = line.subject.partition(":")
+    if kind == "incident" and line.facts.get("number"):
+        return f"/incidents/{quote(str(line.facts['number']), safe='')}"
+    return f"/roll-calls/{quote(ref, safe='')}" if kind == "roll_call" else ""
 
 
 def sequence_before(text: str) -> dict[str, Any]:

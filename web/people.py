@@ -1,7 +1,7 @@
-"""The officers' page and the rules in force: read only."""
+"""The officers' page: who the office knows, and whether they can be reached. Read only."""
 
-from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,9 +16,8 @@ PAGE_PEOPLE = 200
 
 
 def make_routes(screen: Screen) -> list[BaseRoute]:
-    """The addresses of people and rules."""
-    pages = PeoplePages(screen)
-    return [Route("/officers", screen.viewed(pages.officers)), Route("/settings", screen.viewed(pages.rules))]
+    """The officers' address."""
+    return [Route("/officers", screen.viewed(PeoplePages(screen).officers))]
 
 
 async def list_officers(
@@ -60,7 +59,7 @@ async def accounts_of(store: Store, officers: list[Officer]) -> dict[str, list[A
 
 
 class PeoplePages:
-    """The answers about people and rules."""
+    """The answers about people."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -73,10 +72,10 @@ class PeoplePages:
             "role": query.get("role", "")[:20],
             "text": query.get("q", "").strip()[:60],
         }
+        named = {"q" if name == "text" else name: value for name, value in asked.items() if value}
+        cursor = query.get("cursor", "")[:64]
         async with self._screen.door.read() as store:
-            people, following = await list_officers(
-                store, viewer, **asked, cursor=query.get("cursor", "")[:64], limit=PAGE_PEOPLE
-            )
+            people, following = await list_officers(store, viewer, **asked, cursor=cursor, limit=PAGE_PEOPLE)
             accounts = await accounts_of(store, people)
             units = await store.find(Unit, order=("id",))
         return self._screen.page(
@@ -89,12 +88,8 @@ class PeoplePages:
             unit_names={unit.id: unit.name for unit in units},
             roles=list(Role),
             asked=asked,
-            following=following,
-        )
-
-    async def rules(self, request: Request, viewer: Viewer) -> Response:
-        """The rules in force, exactly as the desk reads them."""
-        policy = self._screen.door.policy
-        return self._screen.page(
-            request, viewer, "settings.html", policy=policy, limits=asdict(policy.limits)
+            query=named,
+            first=urlencode(named),
+            is_later=bool(cursor),
+            following=urlencode({**named, "cursor": following}) if following else "",
         )

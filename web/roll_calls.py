@@ -13,7 +13,7 @@ from desk import roll_calls
 from desk.board import RollCallView, view_roll_call
 from desk.permissions import Action, NotAllowed, may, require
 from desk.ports import Stale, Store
-from roster.model import Answer, Officer, Result, RollCall, Unit
+from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
 from web.screen import Screen, field
 from web.sessions import Viewer, acting_officer
 
@@ -26,6 +26,7 @@ CONCLUSIONS = (
     Result.excused,
     Result.absent_from_post,
 )
+ATTENTION = {Result.no_answer: 0, Result.absent_from_post: 1, Result.waiting: 2, Result.late: 3}
 _NONCE = re.compile(r"[\w-]{8,64}")
 
 
@@ -34,6 +35,7 @@ def make_routes(screen: Screen) -> list[BaseRoute]:
     page = RollCallPages(screen)
     return [
         Route("/roll-calls", screen.viewed(page.many), methods=["GET"]),
+        Route("/fragments/roll-call-list", screen.viewed(page.many_part), methods=["GET"]),
         Route("/roll-calls/start", screen.acted(page.start), methods=["POST"]),
         Route("/roll-calls/{id}", screen.viewed(page.one), methods=["GET"]),
         Route("/fragments/roll-calls/{id}", screen.viewed(page.part), methods=["GET"]),
@@ -85,30 +87,27 @@ class RollCallPages:
 
     async def many(self, request: Request, viewer: Viewer) -> Response:
         """The newest roll calls."""
-        async with self._screen.door.read() as store:
-            views, following = await list_roll_calls(
-                store, viewer, request.query_params.get("cursor", "")[:64], PAGE_CALLS
-            )
-            officer = await acting_officer(store, viewer)
-        return self._screen.page(
-            request,
-            viewer,
-            "roll_calls.html",
-            views=views,
-            following=following,
-            plans=[plan.name for plan in self._screen.door.policy.roll_calls],
-            may_call=officer is not None and may(officer, Action.call_roll),
-        )
+        facts = await self._list_facts(request, viewer)
+        return self._screen.page(request, viewer, "roll_calls.html", **facts)
+
+    async def many_part(self, request: Request, viewer: Viewer) -> Response:
+        """The list alone, fetched again when something happens."""
+        facts = await self._list_facts(request, viewer)
+        return self._screen.fragment("parts/roll_call_list.html", viewer=viewer, **facts)
 
     async def one(self, request: Request, viewer: Viewer) -> Response:
         """The ledger of one roll call."""
         facts = await self._facts(viewer, request.path_params["id"])
+        asked = request.query_params.get("answer", "")
+        chosen = next((dot for dot in facts["dots"] if dot.answer_id == asked), None)
+        is_closed = facts["view"].roll_call.state is RollCallState.closed
+        facts["chosen"] = chosen if facts["may_conclude"] and is_closed else None
         return self._screen.page(request, viewer, "roll_call.html", **facts)
 
     async def part(self, request: Request, viewer: Viewer) -> Response:
         """The ledger alone, fetched again while answers come in."""
         facts = await self._facts(viewer, request.path_params["id"])
-        return self._screen.fragment("parts/ledger.html", viewer=viewer, **facts)
+        return self._screen.fragment("parts/ledger.html", viewer=viewer, now=self._screen.now, **facts)
 
     async def start(self, request: Request, viewer: Viewer, form: FormData) -> Response:
         """立即点名; the form's own number makes a second press harmless."""
@@ -151,6 +150,20 @@ class RollCallPages:
             return RedirectResponse(f"{back}?said=changed", 303)
         return RedirectResponse(f"{back}?said=concluded", 303)
 
+    async def _list_facts(self, request: Request, viewer: Viewer) -> dict[str, Any]:
+        cursor = request.query_params.get("cursor", "")[:64]
+        async with self._screen.door.read() as store:
+            views, following = await list_roll_calls(store, viewer, cursor, PAGE_CALLS)
+            officer = await acting_officer(store, viewer)
+        return {
+            "views": views,
+            "following": following,
+            "is_later": bool(cursor),
+            "query": request.url.query,
+            "plans": [plan.name for plan in self._screen.door.policy.roll_calls],
+            "may_call": officer is not None and may(officer, Action.call_roll),
+        }
+
     async def _facts(self, viewer: Viewer, roll_call_id: str) -> dict[str, Any]:
         async with self._screen.door.read() as store:
             view, answers = await read_roll_call(store, viewer, roll_call_id)
@@ -159,10 +172,16 @@ class RollCallPages:
             officer = await acting_officer(store, viewer)
         return {
             "view": view,
-            "now": self._screen.now,
+            "dots": sorted(view.dots, key=lambda dot: ATTENTION.get(dot.result, 9)),
             "answers": {answer.id: answer for answer in answers},
             "concluded_by": people,
             "conclusions": CONCLUSIONS,
-            "results": list(Result),
+            "passcode": view.roll_call.passcode if shows_passcode(view) else "",
             "may_conclude": officer is not None and may(officer, Action.conclude),
         }
+
+
+def shows_passcode(view: RollCallView) -> bool:
+    """Whether this screen shows the 口令码: while the call runs, to a viewer whose people must give it."""
+    is_open = view.roll_call.state is RollCallState.open
+    return is_open and any(dot.proof is Proof.passcode for dot in view.dots)

@@ -1,7 +1,7 @@
 """值班表: one unit's month by day and post with its gaps, and every unit's gaps at a glance."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -38,6 +38,9 @@ class DayRow:
     cells: tuple[Cell, ...]
 
 
+Grid = Mapping[tuple[str, str, date], tuple[str, ...]]
+
+
 def make_routes(screen: Screen) -> list[BaseRoute]:
     """The roster's address."""
     return [Route("/roster", screen.viewed(RosterPage(screen).page))]
@@ -68,13 +71,9 @@ class RosterPage:
             shifts = await store.find(Shift, order=("starts_at",), **criteria)
             ids = sorted({shift.officer_id for shift in shifts})
             people = {one.id: one.name for one in await store.find(Officer, id_in=ids)} if ids else {}
+        grid = _by_unit(shifts, people, zone)
         posts = self._posts([shift for shift in shifts if unit and shift.unit_id == unit.id])
-        gaps = {
-            one.id: sum(
-                cell.is_gap for row in self._rows(one, shifts, people, month, zone) for cell in row.cells
-            )
-            for one in rostered
-        }
+        gaps = {one.id: self._gaps(one, grid, month, today) for one in rostered}
         return screen.page(
             request,
             viewer,
@@ -82,8 +81,9 @@ class RosterPage:
             units=rostered,
             unit=unit,
             gaps=gaps,
-            posts=[self._post_name(post) for post in posts],
-            rows=self._rows(unit, shifts, people, month, zone) if unit else [],
+            gapped=[unit_id for unit_id, count in gaps.items() if count],
+            posts=[screen.post_name(post) for post in posts],
+            rows=self._rows(unit, posts, grid, month) if unit else [],
             today=today,
             month=month,
             earlier=(month - timedelta(days=1)).strftime("%Y-%m"),
@@ -96,30 +96,49 @@ class RosterPage:
         extra = sorted({shift.post for shift in shifts} - set(named))
         return named + extra
 
-    def _post_name(self, post: str) -> str:
-        return next((rule.name for rule in self._screen.door.policy.posts if rule.key == post), post)
-
-    def _rows(
-        self, unit: Unit, shifts: Sequence[Shift], people: dict[str, str], month: date, zone: ZoneInfo
-    ) -> list[DayRow]:
-        own = [shift for shift in shifts if shift.unit_id == unit.id]
-        posts = self._posts(own)
+    def _rows(self, unit: Unit, posts: Sequence[str], grid: Grid, month: date) -> list[DayRow]:
         calendar = self._screen.door.policy.calendar
-        rows = []
-        day = month
-        while day.month == month.month:
-            cells = []
-            for post in posts:
-                held = [
-                    people.get(shift.officer_id, shift.officer_id)
-                    for shift in own
-                    if shift.post == post and shift.starts_at.astimezone(zone).date() == day
-                ]
-                is_gap = not held and post in REQUIRED_POSTS and not unit.phone_duty
-                cells.append(Cell(tuple(dict.fromkeys(held)), is_gap))
-            rows.append(DayRow(day, calendar.day_class(day).value, calendar.name(day), tuple(cells)))
-            day += timedelta(days=1)
-        return rows
+        return [
+            DayRow(
+                day,
+                calendar.day_class(day).value,
+                calendar.name(day),
+                tuple(_cell(unit, post, grid.get((unit.id, post, day), ())) for post in posts),
+            )
+            for day in _days(month)
+        ]
+
+    def _gaps(self, unit: Unit, grid: Grid, month: date, today: date) -> int:
+        """How many required posts nobody holds, from today on: what is past can no longer be filled."""
+        required = [post for post in self._posts([]) if post in REQUIRED_POSTS]
+        return sum(
+            _cell(unit, post, grid.get((unit.id, post, day), ())).is_gap
+            for day in _days(month)
+            if day >= today
+            for post in required
+        )
+
+
+def _by_unit(shifts: Sequence[Shift], people: Mapping[str, str], zone: ZoneInfo) -> Grid:
+    """Who begins a watch, by unit, post and local day."""
+    grid: dict[tuple[str, str, date], tuple[str, ...]] = {}
+    for shift in shifts:
+        key = (shift.unit_id, shift.post, shift.starts_at.astimezone(zone).date())
+        name = people.get(shift.officer_id, shift.officer_id)
+        grid[key] = tuple(dict.fromkeys((*grid.get(key, ()), name)))
+    return grid
+
+
+def _cell(unit: Unit, post: str, names: tuple[str, ...]) -> Cell:
+    return Cell(names, not names and post in REQUIRED_POSTS and not unit.phone_duty)
+
+
+def _days(month: date) -> list[date]:
+    return [
+        month + timedelta(days=count)
+        for count in range(31)
+        if (month + timedelta(days=count)).month == month.month
+    ]
 
 
 def _month(text: str, today: date) -> date:

@@ -54,7 +54,8 @@ class Screen:
             said=self.say,
         )
         self._templates.globals.update(words=self.words, office=door.policy.office, settings=settings)
-        self._templates.globals.update(timedelta=timedelta, has_demo=has_demo)
+        self._templates.globals.update(timedelta=timedelta, has_demo=has_demo, zone=zone)
+        self._templates.globals.update(post_name=self.post_name, meaning=self.meaning)
 
     @property
     def now(self) -> datetime:
@@ -64,6 +65,20 @@ class Screen:
     def say(self, kind: str, facts: dict[str, Any]) -> str:
         """A log line's sentence."""
         return sentence(kind, facts, self.words)
+
+    def post_name(self, post: str) -> str:
+        """A post as the office calls it."""
+        return next((rule.name for rule in self.door.policy.posts if rule.key == post), post)
+
+    def meaning(self, word: str) -> str:
+        """A ladder's word as people say it: "post:duty_leader@小榄镇" is 小榄镇带班领导."""
+        kind, _, name = word.partition(":")
+        name, _, where = name.partition("@")
+        if kind == "post":
+            name = self.post_name(name)
+        elif kind == "role":
+            name = self.words["role"].get(name, name)
+        return f"{where}{name}"
 
     def render(self, template: str, **facts: Any) -> str:
         """A template in words."""
