@@ -87,8 +87,8 @@ async def test_fire_goes_through_the_true_intake(town: Town, client: httpx.Async
     assert (await client.post(f"{town.world.base}/demo/fire")).status_code == 200
     heard = (await town.world.heard())[1:]
     ours = [event for event in heard if event.address == town.world.address and event.text != "在"]
-    assert [event.kind for event in ours] == ["media", "place", "text"]
-    photo = Path(town.world.channel.media.path(ours[0].files[0].digest)).read_bytes()
+    assert [event.kind for event in ours] == ["place", "media", "text"]
+    photo = Path(town.world.channel.media.path(ours[1].files[0].digest)).read_bytes()
     assert photo.startswith(b"\xff\xd8\xff")
 
 

@@ -38,7 +38,7 @@ class WebChatChannel:
     """Phone pages in browsers. Sending is idempotent on its key, so a repeated sending never shows twice."""
 
     name = CHANNEL
-    limits = ChannelLimits(batch_max=200, text_max=events.TEXT_MAX)
+    limits = ChannelLimits(batch_max=200, text_max=events.TEXT_MAX, hides_repeats=True)
 
     def __init__(self, door: Door, media: Media, intake: Intake) -> None:
         self.door = door
@@ -69,7 +69,7 @@ class WebChatChannel:
         return [
             Receipt(Outcome.sent, ids[address])
             if address in ids
-            else Receipt(Outcome.refused, reason="no good link")
+            else Receipt(Outcome.refused, reason="no good link", address_gone=True)
             for address in to
         ]
 

@@ -1,4 +1,4 @@
-"""Acts as a phone in the demonstration: a drawn fire, a place and a sentence, through the true intake."""
+"""Acts as a phone in the demonstration: a place, a drawn fire and a sentence, through the true intake."""
 
 import asyncio
 import io
@@ -21,12 +21,14 @@ WIDTH, HEIGHT = 960, 720
 
 
 async def report_fire(channel: WebChatChannel, holder: Holder, text: str, place: Place) -> list[ChatMessage]:
-    """Send a photo, then a place, then a sentence, as the holder of this phone would."""
+    """Send a place, then a photo, then a sentence, as the holder of this phone would.
+
+    The place comes first: it begins a report of its own, even right after another one."""
     picture = UploadFile(io.BytesIO(await asyncio.to_thread(draw_fire)), filename="fire.jpg")
     file = await channel.uploads.keep(holder.address, picture, "photo", channel.limits.file_bytes_max)
     events = (
-        PhoneEvent(_new_event_id(), "media", files=(file.digest,)),
         PhoneEvent(_new_event_id(), "place", place=place),
+        PhoneEvent(_new_event_id(), "media", files=(file.digest,)),
         PhoneEvent(_new_event_id(), "text", text),
     )
     return [await channel.hear(holder, event) for event in events]
