@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from desk.model import Inbound, Lane
 from desk.ports import Desk
-from incidents.model import Attachment, AttachmentState
+from incidents.model import Attachment, AttachmentState, Incident
 from roster.model import Officer
 
 
@@ -72,6 +72,12 @@ async def stored(desk: Desk, attachment_id: str, digest: str, bytes_count: int) 
             digest=digest,
             what=row.kind,
         )
+
+
+async def number_of(desk: Desk, row: Attachment) -> str:
+    """The number of the incident the attachment belongs to, or "" while it has none."""
+    incident = await desk.store.get(Incident, row.incident_id) if row.incident_id else None
+    return incident.number if incident else ""
 
 
 async def given_up(desk: Desk, attachment_id: str, fault: str, *, refused: bool) -> Attachment | None:

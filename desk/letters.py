@@ -6,6 +6,8 @@ from typing import Any
 
 from desk.model import Inbound, Lane, Letter, LetterState, Notice
 from desk.ports import Desk, Stale
+from incidents.model import UNSIGNED_STATES, Incident
+from roster.model import Answer, Result
 
 
 def tell(
@@ -80,6 +82,18 @@ async def cancel_waiting(desk: Desk, subject: str, kinds: Iterable[str]) -> int:
             continue
         cancelled += 1
     return cancelled
+
+
+async def is_still_owed(desk: Desk, letter: Letter) -> bool:
+    """Whether a question that could not be sent at once still waits for its answer."""
+    for choice in letter.choices:
+        if choice.verb == "sign":
+            incident = await desk.store.get(Incident, choice.ref)
+            return incident is not None and incident.state in UNSIGNED_STATES
+        if choice.verb == "present":
+            answer = await desk.store.get(Answer, choice.ref)
+            return answer is not None and answer.result is Result.waiting
+    return True
 
 
 async def cards(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> list[Letter]:

@@ -106,6 +106,7 @@ class Receipt:
     retry_after_seconds: float | None = None
     whole_channel: bool = False  # The retry time counts for everybody on this channel (429).
     new_address: str = ""  # The chat moved: store it, send again.
+    address_gone: bool = False  # With `refused`: this address is dead, whatever is sent to it.
 
 
 class LetterState(StrEnum):

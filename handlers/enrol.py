@@ -43,4 +43,4 @@ def code_of(message: Inbound) -> str:
     return ""
 
 
-flow = Flow("enrol", hear, commands=("start",), words=("绑定",), hear_stranger=hear_stranger)
+flow = Flow("enrol", hear, commands=("start",), leads=("绑定",), hear_stranger=hear_stranger)

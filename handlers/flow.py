@@ -26,6 +26,7 @@ class Flow:
     hear: Hear
     commands: tuple[str, ...] = ()  # "/report" without the slash
     words: tuple[str, ...] = ()  # exact words that mean the same
+    leads: tuple[str, ...] = ()  # words that something may follow: "绑定 CODE"
     verbs: tuple[str, ...] = ()  # button verbs
     wants: Wants | None = None
     rank: int = 100
@@ -46,10 +47,20 @@ def find_flows() -> list[Flow]:
     return sorted(flows, key=lambda flow: (flow.rank, flow.name))
 
 
+def signs_of(flow: Flow) -> list[str]:
+    """Everything that names this flow: its commands with the slash, its words, its verbs in brackets."""
+    return [
+        *(f"/{one}" for one in flow.commands),
+        *flow.words,
+        *flow.leads,
+        *(f"[{one}]" for one in flow.verbs),
+    ]
+
+
 def _refuse_doubles(flows: list[Flow]) -> None:
     claimed: dict[str, str] = {}
     for flow in flows:
-        for sign in (*(f"/{one}" for one in flow.commands), *flow.words, *(f"[{one}]" for one in flow.verbs)):
+        for sign in signs_of(flow):
             if sign in claimed:
                 raise ValueError(f"flows {claimed[sign]} and {flow.name} both claim {sign}")
             claimed[sign] = flow.name

@@ -5,10 +5,11 @@ from dataclasses import replace
 from desk import reports
 from desk.attachments import keep_files
 from desk.follow_ups import event_key, follow_up, incident_spoken_of, recent_of
+from desk.letters import tell
 from desk.model import Choice, Inbound, Notice
 from desk.ports import Desk
 from handlers.flow import Flow, say
-from incidents.model import OPEN_STATES, Incident, Report, ReportKind
+from incidents.model import OPEN_STATES, Draft, Incident, Report, ReportKind
 from roster.model import Officer
 
 STARTS = ("/report", "报送", "上报")
@@ -126,6 +127,17 @@ async def _told(desk: Desk, message: Inbound, officer: Officer, taken: reports.T
         say(desk, message, officer, Notice("report_asks", facts, asks_place="place" in taken.missing))
 
 
+async def draft_fell_due(desk: Desk, draft_id: str) -> None:
+    """The report being told goes out as it is, and its teller gets the number where they were telling it."""
+    taken = await reports.fell_due(desk, draft_id)
+    draft = await desk.store.get(Draft, draft_id)
+    if taken is None or taken.incident is None or draft is None:
+        return
+    where = (f"{draft.channel}:{draft.address}",)
+    subject = f"incident:{taken.incident.id}"
+    tell(desk, draft.officer_id, filed_notice(taken), subject=subject, channels=where)
+
+
 def filed_notice(taken: reports.Taken) -> Notice:
     """The receipt of a report: its number and what is still unknown."""
     incident = taken.incident
@@ -158,7 +170,7 @@ flow = Flow(
     "report",
     hear,
     commands=("report",),
-    words=("报送", "上报"),
+    leads=("报送", "上报"),
     verbs=("separate", "trouble"),
     wants=wants,
     rank=900,

@@ -31,7 +31,7 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
 async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
     """Words that read as an answer, a reason owed, or the place or photo an open answer still needs."""
     if message.edited or message.forwarded:
-        return message.forwarded and reads_as_answer(message.text).kind == "present"
+        return reads_as_answer(message.text).kind == "present"
     reading = reads_as_answer(message.text) if message.text else None
     if reading is not None and reading.kind in ("present", "excused", "passcode"):
         owed = await answers.owed_by(desk, officer.id)
@@ -53,6 +53,10 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
 async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
     if message.forwarded:
         say(desk, message, officer, Notice("answer_forwarded", {}))
+        return
+    if message.edited:
+        desk.log("answer_edited", f"officer:{officer.id}", officer.id, text=message.text[:200])
+        say(desk, message, officer, Notice("answer_edited", {}))
         return
     owed = await answers.owed_by(desk, officer.id) or await answers.missed_by(desk, officer.id)
     if owed is None:

@@ -1,0 +1,138 @@
+"""The transactional inbox: an event is on disk before its platform is told ok, and all that wait share a commit."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from desk.model import InboxRow, Job, Lane, Setting
+from desk.ports import Bell, Clock, Store, Transactions, WorkQueue
+
+HEAR = "hear"
+GROUP_MAX = 200  # Rows in one commit.
+WAITING_MAX = 5_000  # Beyond this a platform is told to come again.
+
+
+class IntakeFull(Exception):
+    """More events wait for the disk than the desk can hold: the platform must send them again."""
+
+
+@dataclass
+class _Group:
+    """Events that become durable together."""
+
+    rows: list[InboxRow]
+    setting: tuple[str, str] | None = None
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class TransactionalInbox:
+    """Implements `bot.channels.Intake` by group commit: one writer takes what waits, commits once, answers all."""
+
+    def __init__(self, transactions: Transactions, queue: WorkQueue, clock: Clock, bell: Bell) -> None:
+        self._transactions = transactions
+        self._queue = queue
+        self._clock = clock
+        self._bell = bell
+        self._waiting: deque[_Group] = deque()
+        self._count = 0
+        self._writer: asyncio.Task[None] | None = None
+
+    async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """Returns once the event is on disk; twice the same event is harmless. Raises IntakeFull, StoreUnavailable."""
+        await self._join(_Group([self._row(channel, event_id, sender, raw)]))
+
+    async def take_batch(
+        self, channel: str, events: Sequence[tuple[str, str, bytes]], setting: tuple[str, str]
+    ) -> None:
+        """Store (event id, sender, raw) in order, and the setting (name, value), in one transaction."""
+        await self._join(_Group([self._row(channel, *event) for event in events], setting))
+
+    async def setting(self, name: str) -> str:
+        """The value stored last with a batch; empty when there is none."""
+        async with self._transactions.read() as store:
+            found = await store.get(Setting, name)
+        return found.value if found else ""
+
+    async def close(self) -> None:
+        """Wait until everything that came is on disk."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not on disk yet."""
+        return self._count
+
+    def _row(self, channel: str, event_id: str, sender: str, raw: bytes) -> InboxRow:
+        return InboxRow(f"{channel}/{event_id}", channel, sender, self._clock.now(), raw)
+
+    async def _join(self, group: _Group) -> None:
+        if self._count + len(group.rows) > WAITING_MAX:
+            raise IntakeFull(f"{self._count} events wait for the disk")
+        self._waiting.append(group)
+        self._count += len(group.rows)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all(), name="intake")
+        # The writer belongs to everybody who waits: a request that is cancelled must not stop it.
+        await asyncio.shield(group.done)
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._write_some()
+        finally:
+            self._writer = None
+
+    async def _write_some(self) -> None:
+        taken: list[_Group] = []
+        try:
+            async with self._transactions.begin() as store:
+                # Chosen only now: what came while we waited for our turn goes along.
+                rows = 0
+                while self._waiting and (not taken or rows + len(self._waiting[0].rows) <= GROUP_MAX):
+                    taken.append(self._waiting.popleft())
+                    rows += len(taken[-1].rows)
+                await self._store_rows(store, [row for group in taken for row in group.rows])
+                for group in taken:
+                    if group.setting is not None:
+                        await put_setting(store, *group.setting)
+        except Exception as error:  # Whoever waits is told, and their platform sends it again.
+            self._settle(taken or [self._waiting.popleft()], error)
+        else:
+            self._settle(taken, None)
+            self._queue.wake()
+            self._bell.ring()
+
+    async def _store_rows(self, store: Store, rows: list[InboxRow]) -> None:
+        if not rows:
+            return
+        are_new = await store.add_new(*rows)
+        new = [row for row, is_new in zip(rows, are_new, strict=True) if is_new]
+        if new:
+            await self._queue.put(store, [hear_job(row, row.received_at) for row in new])
+
+    def _settle(self, groups: list[_Group], error: Exception | None) -> None:
+        for group in groups:
+            self._count -= len(group.rows)
+            if group.done.done():
+                continue
+            if error is None:
+                group.done.set_result(None)
+            else:
+                group.done.set_exception(error)
+
+
+def hear_job(row: InboxRow, at: datetime) -> Job:
+    """The work of hearing one inbox row, in order per sender."""
+    return Job(f"{HEAR}/{row.id}", HEAR, row.id, at, f"from:{row.channel}:{row.sender}", Lane.urgent)
+
+
+async def put_setting(store: Store, name: str, value: str) -> None:
+    """Write a setting, new or changed."""
+    found = await store.get(Setting, name)
+    if found is None:
+        await store.add(Setting(name, value))
+    elif found.value != value:
+        await store.change(found, value=value)

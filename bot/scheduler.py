@@ -1,0 +1,107 @@
+"""Turns timetables into due work. APScheduler only wakes: what is owed is read from rows, so nothing is skipped."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.timetable import occurrences
+from desk import timetables
+from desk.policy import BulletinPlan
+from desk.ports import Desk, Door
+from roster.model import RollCallPlan
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS = (
+    20  # However wrong a wake-up was (clock set, machine asleep), nothing is later than this.
+)
+AHEAD = timedelta(hours=1)
+
+
+class Scheduler:
+    """Looks at every timetable at its moments, and now and then in any case."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._zone = ZoneInfo(door.policy.timezone)
+        self._turn = asyncio.Lock()
+        self._waker = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        await self._look_safely()
+        self._waker.add_job(self._look_safely, IntervalTrigger(seconds=LOOK_EVERY_SECONDS, timezone="UTC"))
+        self._waker.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._waker.shutdown(wait=False)
+
+    async def look(self) -> None:
+        """Go through every timetable up to now, and wake at the next planned moment."""
+        policy = self._door.policy
+        async with self._turn:
+            for plan in policy.roll_calls:
+                await self._try(plan.name, self._roll_call(plan))
+            for bulletin in policy.bulletins:
+                await self._try(bulletin.name, self._bulletin(bulletin))
+            await self._wake_at_next()
+
+    async def _look_safely(self) -> None:
+        try:
+            await self.look()
+        except Exception:  # The store may be down just now: the next look finds the same moments.
+            log.exception("timetables could not be gone through")
+
+    async def _try(self, name: str, act: Callable[[Desk], Awaitable[None]]) -> None:
+        """One timetable in one transaction; a fault in one does not stop the others."""
+        try:
+            async with self._door.open() as desk:
+                await act(desk)
+        except Exception:  # The same moments come up at the next look.
+            log.exception("timetable %s could not be gone through", name)
+
+    def _roll_call(self, plan: RollCallPlan) -> Callable[[Desk], Awaitable[None]]:
+        async def act(desk: Desk) -> None:
+            name = f"roll_call/{plan.name}"
+            after = await timetables.looked_at(desk, name)
+            if plan.random is not None:
+                moments = await timetables.random_moments(desk, plan, after, desk.now)
+            else:
+                moments = self._planned(plan.cron, after, desk.now)
+            await timetables.call_rolls(desk, plan, moments)
+            await timetables.move_on(desk, name)
+
+        return act
+
+    def _bulletin(self, plan: BulletinPlan) -> Callable[[Desk], Awaitable[None]]:
+        async def act(desk: Desk) -> None:
+            name = f"bulletin/{plan.name}"
+            after = await timetables.looked_at(desk, name)
+            await timetables.push_bulletins(desk, plan, self._planned(plan.cron, after, desk.now))
+            await timetables.move_on(desk, name)
+
+        return act
+
+    def _planned(self, cron: str, after: datetime, until: datetime) -> list[datetime]:
+        return occurrences(cron, self._zone, after, until) if cron else []
+
+    async def _wake_at_next(self) -> None:
+        """Set the alarm for the nearest planned moment of the next hour."""
+        now = self._door.clock.now()
+        policy = self._door.policy
+        crons = [*(plan.cron for plan in policy.roll_calls), *(plan.cron for plan in policy.bulletins)]
+        moments = [moment for cron in crons for moment in self._planned(cron, now, now + AHEAD)[:1]]
+        async with self._door.read() as store:
+            moments += await timetables.drawn_next(store, now, now + AHEAD)
+        if moments:
+            trigger = DateTrigger(min(moments), timezone="UTC")
+            self._waker.add_job(self._look_safely, trigger, id="next", replace_existing=True)

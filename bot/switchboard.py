@@ -1,0 +1,140 @@
+"""Hears the inbox: stored event -> message -> officer -> flow, in order per sender, with its effects once."""
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from desk.model import Inbound, InboxRow, InboxState, Job
+from desk.ports import Channel, Desk, Door, WorkQueue
+from handlers.flow import Flow, signs_of
+from roster.model import Account, Officer
+
+log = logging.getLogger(__name__)
+
+SENDERS_COUNTED_MAX = 10_000
+ERROR_MAX = 300
+
+
+class Switchboard:
+    """Gives every message to the flow that answers it. A batch shares one transaction; a poison one is isolated."""
+
+    def __init__(
+        self, door: Door, queue: WorkQueue, channels: Mapping[str, Channel], flows: Sequence[Flow]
+    ) -> None:
+        self._door = door
+        self._queue = queue
+        self._channels = channels
+        self._flows = flows
+        self._signs: dict[str, Flow] = {}
+        for flow in flows:
+            self._signs |= dict.fromkeys(signs_of(flow), flow)
+        self._paces = Paces(door.policy.limits.messages_per_minute)
+
+    async def hear(self, jobs: Sequence[Job]) -> None:
+        """Hear stored events. Their effects, their state and the end of their jobs are one transaction."""
+        async with self._door.open() as desk:
+            rows = await desk.store.find(InboxRow, id_in=[job.ref for job in jobs], state=InboxState.new)
+            waiting = {row.id: row for row in rows}
+            messages: list[tuple[InboxRow, Inbound | None]] = []
+            for job in jobs:
+                row = waiting.pop(job.ref, None)
+                if row is not None:
+                    messages.append((row, await self._read(desk, row)))
+            known = await _senders(desk, [message for _, message in messages if message is not None])
+            for row, message in messages:
+                if message is not None:
+                    officer = known.get((message.channel, message.address))
+                    await self._answer(desk, self._paces.counted(message, desk.now), officer)
+                    if message.kind == "start":  # A code may have tied this chat to somebody just now.
+                        known.update(await _senders(desk, [message]))
+                    await desk.store.change(row, state=InboxState.heard)
+            await self._queue.done(desk.store, jobs)
+
+    async def _read(self, desk: Desk, row: InboxRow) -> Inbound | None:
+        """The message in a stored event; nonsense is put aside on the desk with its reason, whole."""
+        channel = self._channels.get(row.channel)
+        if channel is None:
+            await self._put_aside(desk, row, f"the channel {row.channel} is not configured")
+            return None
+        try:
+            message = channel.parse(row.raw)
+        except ValueError as error:
+            await self._put_aside(desk, row, f"unreadable: {error}")
+            return None
+        if message is None:
+            await desk.store.change(row, state=InboxState.heard)
+        return message
+
+    async def _put_aside(self, desk: Desk, row: InboxRow, reason: str) -> None:
+        await desk.store.change(row, state=InboxState.dead, error=reason[:ERROR_MAX])
+        desk.log("event_put_aside", "desk", channel=row.channel, event=row.id, reason=reason[:ERROR_MAX])
+
+    async def _answer(self, desk: Desk, message: Inbound, officer: Officer | None) -> None:
+        flow = await self._flow_for(desk, message, officer)
+        if officer is not None:
+            await flow.hear(desk, message, officer)
+        elif flow.hear_stranger is not None:
+            await flow.hear_stranger(desk, message)
+
+    def _named(self, message: Inbound) -> Flow | None:
+        """The flow named by the button's verb, the command, the whole text or its leading word."""
+        if message.kind == "choice":
+            return self._signs.get(f"[{message.verb}]")
+        if message.kind == "start":
+            return self._signs.get("/start")
+        first, _, rest = message.text.strip().partition(" ")
+        if first.startswith("/"):  # In a group a command may carry the bot's name: /status@muster_bot.
+            return self._signs.get(first.partition("@")[0].lower())
+        flow = self._signs.get(first)
+        return flow if flow is not None and (not rest or first in flow.leads) else None
+
+    async def _flow_for(self, desk: Desk, message: Inbound, officer: Officer | None) -> Flow:
+        """By the button's verb, else by command or exact word, else the first flow that wants it."""
+        named = self._named(message)
+        if officer is None:
+            return named if named is not None and named.hear_stranger else self._signs["/help"]
+        if named is not None and not (message.edited or message.forwarded):
+            return named
+        for flow in self._flows:
+            if flow.wants is not None and await flow.wants(desk, message, officer):
+                return flow
+        return self._signs["/help"]
+
+
+async def _senders(desk: Desk, messages: Sequence[Inbound]) -> dict[tuple[str, str], Officer]:
+    """The active officers behind the addresses of these messages."""
+    if not messages:
+        return {}
+    accounts = await desk.store.find(
+        Account, address_in=list({one.address for one in messages}), reachable=True
+    )
+    officers = await desk.store.find(Officer, id_in=list({one.officer_id for one in accounts}), active=True)
+    by_id = {officer.id: officer for officer in officers}
+    return {
+        (account.channel, account.address): by_id[account.officer_id]
+        for account in accounts
+        if account.officer_id in by_id
+    }
+
+
+class Paces:
+    """Counts each sender's messages of the last minute; what is beyond the limit is kept but not answered one by one.
+
+    Lives in memory: forgotten at a restart, it only answers a flood a little longer."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._heard: dict[str, deque[datetime]] = {}
+
+    def counted(self, message: Inbound, now: datetime) -> Inbound:
+        """The message, folded when its sender has said too much."""
+        key = f"{message.channel}:{message.address}"
+        if len(self._heard) > SENDERS_COUNTED_MAX:
+            self._heard.clear()
+        heard = self._heard.setdefault(key, deque())
+        while heard and now - heard[0] > timedelta(minutes=1):
+            heard.popleft()
+        heard.append(now)
+        return replace(message, folded=True) if len(heard) > self._per_minute else message

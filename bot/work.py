@@ -1,0 +1,52 @@
+"""Which job runs which kind of due work."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot.fetcher import FETCH, Fetcher
+from bot.intake import HEAR
+from bot.postman import SEND, Postman
+from bot.switchboard import Switchboard
+from desk import escalations, roll_calls
+from desk.model import Job
+from desk.ports import Desk, Door, WorkQueue
+from handlers.report import draft_fell_due
+
+HEAR_BATCH_MAX = 40
+SEND_BATCH_MAX = (
+    5  # With the reserved moments of so few, an urgent letter waits a fraction of a second at most.
+)
+SENDS_AT_ONCE = 4
+FETCHES_AT_ONCE = 3
+
+Act = Callable[[Desk, str], Awaitable[object]]
+
+DESK_WORK: dict[str, Act] = {
+    "step": escalations.step,
+    "clock": escalations.clock_fell_due,
+    "draft": draft_fell_due,
+    "roll_call_remind": roll_calls.remind,
+    "roll_call_close": roll_calls.close,
+}
+
+
+def register(
+    queue: WorkQueue, door: Door, switchboard: Switchboard, postman: Postman, fetcher: Fetcher
+) -> None:
+    """Tell the queue who handles what."""
+    queue.handle(HEAR, switchboard.hear, batch_max=HEAR_BATCH_MAX, at_once=1)
+    queue.handle(SEND, postman.send, batch_max=SEND_BATCH_MAX, at_once=SENDS_AT_ONCE)
+    queue.handle(FETCH, fetcher.fetch, at_once=FETCHES_AT_ONCE)
+    for kind, act in DESK_WORK.items():
+        queue.handle(kind, _at_a_desk(door, queue, act), at_once=1)
+
+
+def _at_a_desk(door: Door, queue: WorkQueue, act: Act) -> Callable[[Sequence[Job]], Awaitable[None]]:
+    """A job of the desk in one transaction, which also ends its queue entry."""
+
+    async def handle(jobs: Sequence[Job]) -> None:
+        async with door.open() as desk:
+            for job in jobs:
+                await act(desk, job.ref)
+            await queue.done(desk.store, jobs)
+
+    return handle

@@ -1,0 +1,87 @@
+"""Turns planned moments into roll calls and bulletins: each moment once, however late it is looked at."""
+
+import random
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from desk import bulletins, roll_calls
+from desk.model import Setting
+from desk.policy import BulletinPlan
+from desk.ports import Desk, Store
+from roster.draws import draw
+from roster.model import Draw, RollCallPlan
+from roster.roll_call import applies_on
+
+LOOK_BACK_MAX = timedelta(days=7)  # After a longer outage the older moments are not gone through one by one.
+DRAWN_AHEAD = timedelta(days=1)
+
+
+async def looked_at(desk: Desk, name: str) -> datetime:
+    """Up to which moment a timetable was gone through; a new one begins now."""
+    kept = await desk.store.get(Setting, _setting(name))
+    if kept is None:
+        await desk.store.add(Setting(_setting(name), desk.now.isoformat()))
+        return desk.now
+    return max(datetime.fromisoformat(kept.value), desk.now - LOOK_BACK_MAX)
+
+
+async def move_on(desk: Desk, name: str) -> None:
+    """Everything up to now was gone through. A clock that went back moves nothing."""
+    kept = await desk.store.get(Setting, _setting(name))
+    if kept is not None and kept.value < desk.now.isoformat():
+        await desk.store.change(kept, value=desk.now.isoformat())
+
+
+async def call_rolls(desk: Desk, plan: RollCallPlan, moments: Iterable[datetime]) -> None:
+    """Call the roll for each planned moment whose day the plan means."""
+    zone = ZoneInfo(desk.policy.timezone)
+    for moment in moments:
+        day_class = desk.policy.calendar.day_class(moment.astimezone(zone).date())
+        if applies_on(plan, day_class.value):
+            await roll_calls.slot_fell_due(desk, plan, moment)
+
+
+async def push_bulletins(desk: Desk, plan: BulletinPlan, moments: Iterable[datetime]) -> None:
+    """Send the newest bulletin that is due; older ones would say less, so the log alone names them."""
+    due = list(moments)
+    for moment in due[:-1]:
+        desk.log("bulletin_missed", "desk", plan=plan.name, slot=moment.isoformat())
+    if due:
+        await bulletins.slot_fell_due(desk, plan, due[-1])
+
+
+async def random_moments(desk: Desk, plan: RollCallPlan, after: datetime, until: datetime) -> list[datetime]:
+    """The drawn moments of (after, until]. Each local day is drawn once, a day ahead, stored, and shown to nobody."""
+    zone = ZoneInfo(desk.policy.timezone)
+    first = after.astimezone(zone).date() - timedelta(days=1)  # A window may reach over midnight.
+    last = (until + DRAWN_AHEAD).astimezone(zone).date()
+    moments: list[datetime] = []
+    for number in range((last - first).days + 1):
+        drawn = await _drawn(desk, plan, first + timedelta(days=number), zone)
+        moments += [moment for moment in drawn.moments if after < moment <= until]
+    return sorted(moments)
+
+
+async def drawn_next(store: Store, after: datetime, until: datetime) -> list[datetime]:
+    """The first drawn moment of (after, until], if any; for waking up, never for showing."""
+    days = [(after + timedelta(days=number)).date().isoformat() for number in (-1, 0, 1)]
+    drawn = await store.find(Draw, day_in=days)
+    moments = [moment for one in drawn for moment in one.moments if after < moment <= until]
+    return [min(moments)] if moments else []
+
+
+async def _drawn(desk: Desk, plan: RollCallPlan, day: date, zone: ZoneInfo) -> Draw:
+    name = f"{plan.name}/{day.isoformat()}"
+    known = await desk.store.get(Draw, name)
+    if known is not None:
+        return known
+    changes_at = time.fromisoformat(desk.policy.watch_changes_at)
+    moments = draw(plan, day, zone, random.SystemRandom(), [changes_at])
+    drawn = Draw(name, plan.name, day.isoformat(), moments)
+    await desk.store.add(drawn)
+    return drawn
+
+
+def _setting(name: str) -> str:
+    return f"timetable/{name}"
