@@ -1,25 +1,28 @@
 """A folder of bot/channels with a `channel.py` that offers `make` is live with no other edit."""
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 import bot.channels
 from bot.channels import Services, open_channels
 from bot.channels.telegram import TelegramChannel
 from desk.ports import ChannelFault
 from tests.bot.channels.contract import KeptIntake
-from tests.bot.channels.webchat_parts import MemoryDoor, open_media
+from tests.bot.channels.webchat_parts import open_door, open_media
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> Services:
+@pytest_asyncio.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
     async def tell(kind: str, text: str) -> None:
         """Nothing is told here."""
 
-    return Services(KeptIntake(), tell, MemoryDoor(), open_media(tmp_path))
+    async with open_door(tmp_path) as door:
+        yield Services(KeptIntake(), tell, door, open_media(tmp_path))
 
 
 NEW = """
@@ -32,7 +35,9 @@ def make(settings, services):
 """
 
 
-def test_a_new_folder_is_live(tmp_path: Path, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_folder_is_live(
+    tmp_path: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "pigeon").mkdir()
     (tmp_path / "pigeon" / "__init__.py").write_text("")
     (tmp_path / "pigeon" / "channel.py").write_text(NEW)
@@ -50,7 +55,7 @@ def test_a_new_folder_is_live(tmp_path: Path, services: Services, monkeypatch: p
             del sys.modules[name]
 
 
-def test_telegram_is_live_with_a_token_and_silent_without(services: Services) -> None:
+async def test_telegram_is_live_with_a_token_and_silent_without(services: Services) -> None:
     assert "telegram" not in open_channels({"telegram": {"token": ""}}, services)
     found = open_channels({"telegram": {"token": "7:abc", "mode": "polling", "unknown": 1}}, services)
     assert isinstance(found["telegram"], TelegramChannel)

@@ -221,7 +221,7 @@ async def test_markup_is_shown_literally(world: World, page: Page, text: str) ->
     await write(page, text)
     await world.show(text, (text[:20], "sign:I1"))
     for side in (".mine:not(.waiting)", ".ours"):
-        assert await page.locator(f"{side} .words").last.text_content() == text
+        await expect(page.locator(f"{side} .words").last).to_have_text(text)
     assert await page.title() == title
 
 
