@@ -1,0 +1,235 @@
+"""The one place that knows every part: puts the desk together, runs it, takes it apart again."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from importlib import resources
+
+import uvicorn
+
+from bot import channels, work
+from bot.clock import SystemClock
+from bot.config import Config
+from bot.door import OfficeDoor
+from bot.fetcher import Fetcher
+from bot.intake import TransactionalInbox
+from bot.media import MediaFolder
+from bot.postman import Postman
+from bot.queue.embedded import EmbeddedQueue
+from bot.queue.guard import only_process
+from bot.scheduler import Scheduler
+from bot.store.sql import Database
+from bot.switchboard import Switchboard
+from bot.town.actions import TownActions
+from bot.town.seed import seed
+from bot.wording import Wording
+from desk import troubles
+from desk.ports import Bell, Channel, Clock, WorkQueue
+from handlers.flow import find_flows
+from roster import calendar
+from web.app import make_app
+
+log = logging.getLogger(__name__)
+
+RESTART_SECONDS = 5
+HTTP_GRACE_SECONDS = 3
+REQUESTS_AT_ONCE_MAX = 2_000
+BACKLOG = 1_024
+
+
+class CannotStart(Exception):
+    """The desk cannot start here; the text is one sentence with the cure."""
+
+
+@dataclass
+class App:
+    """A running desk."""
+
+    config: Config
+    door: OfficeDoor
+    queue: WorkQueue
+    inbox: TransactionalInbox
+    media: MediaFolder
+    channels: dict[str, Channel]
+    scheduler: Scheduler
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where this desk's screen is."""
+        host = self.config.web.host
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # Only compared, never bound.
+        return f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
+
+
+async def run(config: Config) -> int:
+    """Run the desk until SIGINT or SIGTERM; 0 when it ended as asked. Raises CannotStart and the parts' own faults."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with running(config) as app:
+        tell_ready(app)
+        await stopping.wait()
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[App]:
+    """A desk that takes messages inside the block, and has finished what it began after it."""
+    clock = clock or SystemClock()
+    database_path = config.database_path
+    database_path.parent.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(only_process(database_path, clock))
+        listener = stack.enter_context(_listen(config.web.host, config.web.port))
+        database = Database(config.database.url, auto_migrate=config.database.auto_migrate)
+        await database.start()
+        stack.push_async_callback(database.close)
+        app, server, streams_end = await _put_together(config, clock, database, listener)
+        stack.push_async_callback(_close_channels, app.channels)
+        stack.push_async_callback(app.inbox.close)
+        async with _tasks() as start:
+            start("queue", app.queue.run)
+            start("scheduler", app.scheduler.run)
+            for name, channel in app.channels.items():
+                start(name, lambda channel=channel: channel.run(app.inbox.take))
+            async with _serving(server, listener, streams_end):
+                yield app
+
+
+async def _put_together(
+    config: Config, clock: Clock, database: Database, listener: socket.socket
+) -> tuple[App, uvicorn.Server, Callable[[], None]]:
+    policy = config.policy(calendar.load(resources.files("roster").joinpath("calendar.toml").read_text("utf-8")))
+    bell = Bell()
+    queue = EmbeddedQueue(database, clock)
+    door = OfficeDoor(database, queue, clock, policy, bell)
+    await door.load_pace()
+    inbox = TransactionalInbox(database, queue, clock, bell)
+    media = MediaFolder(config.attachments_path)
+    media.open()
+
+    async def trouble(kind: str, text: str) -> None:
+        async with door.open() as desk:
+            await (troubles.begin(desk, "telegram", kind, text) if text else troubles.end(desk, "telegram", kind))
+
+    opened = channels.open_channels(config.channels, channels.Services(inbox, trouble, door, media))
+    postman = Postman(door, queue, opened, Wording(policy))
+    switchboard = Switchboard(door, queue, opened, find_flows())
+    work.register(queue, door, switchboard, postman, Fetcher(door, opened, media))
+    town = None
+    if config.demonstration:
+        await seed(door, media, clock.now())
+        town = TownActions(door, opened["webchat"])
+    routes = [route for channel in opened.values() for route in channel.routes()]
+    screen = make_app(
+        door, config.web_settings(), routes, town, media=media, queue_alive=queue.alive
+    )
+    app = App(config, door, queue, inbox, media, opened, Scheduler(door), listener.getsockname()[1])
+    return app, _server(screen), screen.state.close
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the desk decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def, override]  # As uvicorn declares it.
+        """Leave signals alone."""
+        yield
+
+
+def _server(screen: object) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            screen,  # type: ignore[arg-type]  # A Starlette application.
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=REQUESTS_AT_ONCE_MAX,
+            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
+        )
+    )
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    server: uvicorn.Server, listener: socket.socket, streams_end: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Serve inside the block; afterwards let open requests finish and end the streams."""
+    serving = asyncio.create_task(server.serve([listener]), name="web")
+    try:
+        while not server.started and not serving.done():
+            await asyncio.wait([serving], timeout=0.01)
+        if serving.done():
+            raise CannotStart("the web server could not start; see the log above")
+        yield
+    finally:
+        streams_end()
+        server.should_exit = True
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def _tasks() -> AsyncIterator[Callable[[str, Callable[[], Awaitable[None]]], None]]:
+    """Starts the parts that run for ever; each is started again when it fails, and ended with the block."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(name: str, act: Callable[[], Awaitable[None]]) -> None:
+        tasks.append(asyncio.create_task(_for_ever(name, act), name=name))
+
+    try:
+        yield start
+    finally:
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _for_ever(name: str, act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await act()
+        except Exception:  # One part's failure must not take the others along.
+            log.exception("%s stopped unexpectedly and starts again in %d s", name, RESTART_SECONDS)
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=RESTART_SECONDS)
+
+
+async def _close_channels(opened: dict[str, Channel]) -> None:
+    for channel in opened.values():
+        close = getattr(channel, "close", None)
+        if close is not None:
+            await close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(
+            f"The desk cannot listen on {host}:{port} ({error.strerror}): stop what uses it, or set web.port."
+        ) from error
+    return listener
+
+
+def tell_ready(app: App) -> None:
+    """Say where the desk is and what to try first."""
+    print(f"点到已就绪 / Muster is ready: {app.url}", flush=True)
+    if app.config.demonstration:
+        print(
+            "演示镇：打开上面的网址，先点“立即点名”，再点“模拟火情”；Ctrl-C 停止。\n"
+            "The demonstration town: open the address, press 立即点名, then 模拟火情. Ctrl-C stops.",
+            flush=True,
+        )
