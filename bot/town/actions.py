@@ -11,6 +11,7 @@ from bot.town.phones import shown_phones
 from bot.town.register import read_register, read_table
 from bot.town.seed import carry_on
 from desk import roll_calls
+from desk.ports import Channel
 from incidents.model import Place
 from web.demo import DemoPhone
 
@@ -20,7 +21,9 @@ POINT_WITHIN_METRES = 20.0
 class TownActions:
     """The buttons. Only the phones on the page are asked and speak: nobody looks at the town's other phones."""
 
-    def __init__(self, door: OfficeDoor, channel: WebChatChannel) -> None:
+    def __init__(self, door: OfficeDoor, channel: Channel) -> None:
+        if not isinstance(channel, WebChatChannel):
+            raise TypeError(f"the town's phones are web chats, not {channel.name}")
         self._door = door
         self._channel = channel
 

@@ -10,7 +10,7 @@ from bot.media import MediaFolder
 from bot.queue.embedded import EmbeddedQueue
 from bot.store.sql import Database
 from desk.policy import Limits, Policy
-from desk.ports import Bell
+from desk.ports import Bell, Clock
 from roster.calendar import Calendar
 
 POLICY = Policy(
@@ -29,9 +29,11 @@ POLICY = Policy(
 
 
 @asynccontextmanager
-async def open_door(folder: Path, policy: Policy = POLICY) -> AsyncIterator[OfficeDoor]:
+async def open_door(
+    folder: Path, policy: Policy = POLICY, clock: Clock | None = None
+) -> AsyncIterator[OfficeDoor]:
     """A door for one test; its queue is not running."""
-    database, clock = Database(f"sqlite+aiosqlite:///{folder / 'desk.db'}"), SystemClock()
+    database, clock = Database(f"sqlite+aiosqlite:///{folder / 'desk.db'}"), clock or SystemClock()
     await database.start()
     try:
         yield OfficeDoor(database, EmbeddedQueue(database, clock), clock, policy, Bell())
