@@ -1,9 +1,11 @@
 """What is open and who is on: one read model for chat, web and map."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from desk.board_roll_calls import newest_results, read_roll_calls, view_roll_call
+from desk.board_troubles import read_troubles
 from desk.board_views import (
     Board,
     ClockView,
@@ -15,7 +17,6 @@ from desk.board_views import (
     Watch,
     WatchLine,
 )
-from desk.model import InboxRow, InboxState, Job, Letter, LetterState
 from desk.permissions import Action, may, may_see
 from desk.policy import Policy
 from desk.ports import Store
@@ -51,13 +52,7 @@ __all__ = [
 ]
 
 INCIDENTS_MAX = 200
-ANSWERS_MAX = 5000
-TROUBLES_MAX = 20
-CLOSED_MAX = 4
 WAITING_MAX = 50
-TROUBLES_FOR = timedelta(days=3)
-ANSWERED = (Result.present, Result.late, Result.verified_present, Result.unregistered_cover)
-SILENT = (Result.waiting, Result.no_answer)
 
 
 async def sees_all(store: Store, viewer: Officer | None) -> bool:
@@ -76,27 +71,25 @@ async def see(store: Store, policy: Policy, now: datetime, viewer: Officer | Non
     everything = await sees_all(store, viewer)
     own = viewer.unit_id if viewer is not None and not everything else None
     units = {unit.id: unit for unit in await store.find(Unit)}
-    calls, answers = await _roll_calls(store, own)
+    calls = await read_roll_calls(store, own)
     found, counts = await open_incidents(store, viewer, everything)
     shifts = await read_shifts(store, now, own)
     people = await _people(store, [
         *(shift.officer_id for shift in shifts),
-        *(answer.officer_id for answer in answers),
+        *calls.people(),
         *(one for incident in found for one in _named(incident)),
     ])  # fmt: skip
     views = tuple(view_incident(incident, people, units, now) for incident in found)
-    newest = {
-        answer.officer_id: answer.result for answer in sorted(answers, key=lambda one: one.roll_call_id)
-    }
-    roll_calls = [_view_roll_call(call, answers, people, units) for call in calls]
-    troubles, count = await _troubles(store, now) if everything else ((), 0)
+    on_watch = [shift.officer_id for shift in shifts if shift.starts_at <= now]
+    newest = await newest_results(store, calls, on_watch)
+    troubles, count = await read_troubles(store, now) if everything else ((), 0)
     return Board(
         now=now,
         office=policy.office,
         sees_all=everything,
         watch=read_watch(policy, shifts, people, units, now, own, newest),
-        open_roll_calls=tuple(one for one in roll_calls if one.roll_call.state is RollCallState.open),
-        closed_roll_calls=tuple(one for one in roll_calls if one.roll_call.state is not RollCallState.open),
+        open_roll_calls=calls.views(calls.open, own, people, units),
+        closed_roll_calls=calls.views(calls.closed, own, people, units),
         incidents=views,
         open_counts=counts,
         overdue=tuple(view for view in views if view.is_overdue),
@@ -156,59 +149,8 @@ def view_incident(
         heard=tuple(name(one) for one in incident.heard_by),
         age=now - incident.received_at,
         clocks=tuple(_clocks(incident, now)),
-        is_unheld=unsigned and (incident.walk > 0 or incident.next_step_at is None),
+        is_unheld=unsigned and _is_unheld(incident, now),
     )
-
-
-def view_roll_call(
-    call: RollCall,
-    answers: Sequence[Answer],
-    people: Mapping[str, Officer],
-    units: Mapping[str, Unit],
-) -> RollCallView:
-    """One roll call counted from its answers, so that the counts always sum to 应到."""
-    counts = dict.fromkeys(Result, 0)
-    for answer in answers:
-        counts[answer.result] += 1
-    order = list(Result)
-    dots = [
-        Dot(
-            answer_id=answer.id,
-            officer_id=answer.officer_id,
-            officer=people[answer.officer_id].name if answer.officer_id in people else answer.officer_id,
-            unit=units[answer.unit_id].name if answer.unit_id in units else answer.unit_id,
-            post=answer.post,
-            proof=answer.proof,
-            result=answer.result,
-            answered_at=answer.answered_at,
-        )
-        for answer in sorted(
-            answers, key=lambda one: (one.unit_id, one.post, order.index(one.result), one.id)
-        )
-    ]
-    return RollCallView(
-        roll_call=call,
-        due=len(answers),
-        answered=sum(counts[result] for result in ANSWERED),
-        unanswered=sum(counts[result] for result in SILENT),
-        counts={result: count for result, count in counts.items() if count},
-        dots=tuple(dots),
-    )
-
-
-async def _roll_calls(store: Store, own: str | None) -> tuple[list[RollCall], list[Answer]]:
-    calls = await store.find(RollCall, state=RollCallState.open, order=("-called_at",), limit=CLOSED_MAX * 2)
-    calls += await store.find(
-        RollCall,
-        state_in=[RollCallState.closed, RollCallState.missed],
-        order=("-called_at",),
-        limit=CLOSED_MAX,
-    )
-    criteria: dict[str, Any] = {"roll_call_id_in": [call.id for call in calls]}
-    if own is not None:
-        criteria["unit_id"] = own
-    answers = await store.find(Answer, limit=ANSWERS_MAX, **criteria) if calls else []
-    return calls, answers
 
 
 async def _people(store: Store, ids: Iterable[str]) -> dict[str, Officer]:
@@ -220,6 +162,14 @@ def _named(incident: Incident) -> tuple[str, ...]:
     return (incident.reporter_id, incident.signed_by, incident.assigned_to, *incident.heard_by)
 
 
+def _is_unheld(incident: Incident, now: datetime) -> bool:
+    """The ladder was walked to its end; one just handed on waits its time first, though its walk is a new one."""
+    if incident.next_step_at is None:
+        return True
+    is_waiting = incident.walk_started_at is not None and now < incident.walk_started_at
+    return incident.walk > 0 and not (is_waiting and incident.state is State.handed_on)
+
+
 def _clocks(incident: Incident, now: datetime) -> Iterable[ClockView]:
     for name, due_at, done_at in (
         ("phone", incident.phone_by, incident.phone_done_at),
@@ -227,42 +177,7 @@ def _clocks(incident: Incident, now: datetime) -> Iterable[ClockView]:
         ("follow_up", incident.follow_up_by, None),
     ):
         if due_at is not None:
-            yield ClockView(name, due_at, done_at is not None, done_at is None and due_at < now)
-
-
-def _view_roll_call(
-    call: RollCall,
-    answers: Sequence[Answer],
-    people: Mapping[str, Officer],
-    units: Mapping[str, Unit],
-) -> RollCallView:
-    return view_roll_call(call, [one for one in answers if one.roll_call_id == call.id], people, units)
-
-
-async def _troubles(store: Store, now: datetime) -> tuple[tuple[Trouble, ...], int]:
-    since = now - TROUBLES_FOR
-    failed: dict[str, Any] = {"state": LetterState.failed, "made_at_from": since}
-    letters = await store.find(Letter, order=("-made_at",), limit=TROUBLES_MAX, **failed)
-    parked = await store.find(Job, parked=True, limit=TROUBLES_MAX)
-    dead = await store.find(InboxRow, state=InboxState.dead, order=("-received_at",), limit=TROUBLES_MAX)
-    people = await _people(store, [letter.officer_id for letter in letters])
-    found = [
-        *(Trouble("inbox", row.id, row.channel, row.error, row.received_at, row.sender) for row in dead),
-        *(Trouble("job", job.id, job.kind, job.error, job.due_at) for job in parked),
-        *(
-            Trouble(
-                "letter",
-                letter.id,
-                letter.kind,
-                letter.reason,
-                letter.made_at,
-                people[letter.officer_id].name if letter.officer_id in people else letter.address,
-            )
-            for letter in letters
-        ),
-    ]
-    count = len(letters) if len(letters) < TROUBLES_MAX else await store.count(Letter, **failed)
-    return tuple(found[: TROUBLES_MAX * 2]), count + len(parked) + len(dead)
+            yield ClockView(name, due_at, done_at is not None, done_at is None and due_at <= now)
 
 
 async def _waiting(store: Store, viewer: Officer, views: Sequence[IncidentView]) -> Waiting:

@@ -8,10 +8,10 @@ from desk.board_views import Watch, WatchLine
 from desk.policy import Policy
 from desk.ports import Store
 from roster.model import Officer, Result, Shift, Unit
+from roster.rota import UNROSTERED_KINDS
 
 NEXT_WITHIN = timedelta(hours=36)
 REQUIRED_POSTS = ("duty_leader", "duty_officer")
-UNROSTERED_KINDS = ("village", "area")  # Their people answer to the township's own watch.
 
 
 async def read_shifts(store: Store, now: datetime, own: str | None) -> list[Shift]:

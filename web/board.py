@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from desk.board import Board, see
-from desk.permissions import Action, may
-from desk.ports import Store
+from desk.permissions import Action, NotAllowed, may
+from desk.ports import Stale, Store
+from desk.retries import retry
 from incidents.model import LogLine, Severity
 from web.log import ALARMING, LogEntryView, view_lines, visible_lines
 from web.roll_calls import shows_passcode
-from web.screen import Screen
+from web.screen import Screen, field
 from web.sessions import Viewer, acting_officer
 
 LOG_LINES = 8
@@ -25,6 +28,7 @@ def make_routes(screen: Screen) -> list[BaseRoute]:
         Route("/", screen.viewed(board.page)),
         Route("/board", screen.viewed(board.page)),
         Route("/fragments/board", screen.viewed(board.part)),
+        Route("/troubles/retry", screen.acted(board.retry), methods=["POST"]),
     ]
 
 
@@ -41,6 +45,20 @@ class BoardPage:
     async def part(self, request: Request, viewer: Viewer) -> Response:
         """Only what changes."""
         return self._screen.fragment("parts/board.html", viewer=viewer, **await self._facts(viewer))
+
+    async def retry(self, request: Request, viewer: Viewer, form: FormData) -> Response:
+        """Something the desk gave up is tried again."""
+        try:
+            async with self._screen.door.open() as desk:
+                officer = await acting_officer(desk.store, viewer)
+                if officer is None:
+                    raise HTTPException(403)
+                done = await retry(desk, officer, field(form, "kind", 20), field(form, "id", 300))
+        except NotAllowed as error:
+            raise HTTPException(403) from error
+        except Stale:
+            done = False
+        return RedirectResponse(f"/board?said={'tried_again' if done else 'not_given_up'}", 303)
 
     async def _facts(self, viewer: Viewer) -> dict[str, Any]:
         screen = self._screen

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from desk.ports import Unavailable
 from web.settings import WebSettings
 
 logger = logging.getLogger("web")
@@ -44,11 +45,18 @@ class Guard:
         try:
             await self._app(scope, guarded.receive, guarded.send)
         except Exception as error:
-            status = error.status_code if isinstance(error, HTTPException) else 500
+            status = _status_of(error)
             if status == 500:
                 logger.exception("request %s failed", scope["state"]["request_id"])
             if not guarded.started:
                 await (await self._fault(Request(scope), status))(scope, receive, guarded.send)
+
+
+def _status_of(error: Exception) -> int:
+    """What an unanswered fault is called: the database may be busy or full for a while, the rest is ours."""
+    if isinstance(error, HTTPException):
+        return error.status_code
+    return 503 if isinstance(error, Unavailable) else 500
 
 
 class _Guarded:

@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from desk import roll_calls
-from desk.board import RollCallView, view_roll_call
+from desk.board_roll_calls import view_counted, view_roll_call
+from desk.board_views import RollCallView
 from desk.permissions import Action, NotAllowed, may, require
 from desk.ports import Stale, Store
 from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
@@ -51,12 +52,17 @@ async def list_roll_calls(
     calls = await store.find(RollCall, order=("-id",), limit=limit + 1, **criteria)
     following = calls[limit].id if len(calls) > limit else ""
     calls = calls[:limit]
-    wanted: dict[str, Any] = {"roll_call_id_in": [call.id for call in calls]}
-    if viewer.unit_id is not None:
-        wanted["unit_id"] = viewer.unit_id
-    answers = await store.find(Answer, **wanted) if calls else []
+    own = viewer.unit_id
+    wanted: dict[str, Any] = {
+        "roll_call_id_in": [one.id for one in calls if own is not None or one.state is RollCallState.open]
+    }
+    if own is not None:
+        wanted["unit_id"] = own
+    answers = await store.find(Answer, **wanted) if wanted["roll_call_id_in"] else []
     views = [
-        view_roll_call(call, [one for one in answers if one.roll_call_id == call.id], {}, {})
+        view_counted(call)
+        if own is None and call.state is not RollCallState.open
+        else view_roll_call(call, [one for one in answers if one.roll_call_id == call.id], {}, {})
         for call in calls
     ]
     return [view for view in views if viewer.unit_id is None or view.due], following

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from desk.watch import REQUIRED_POSTS, UNROSTERED_KINDS
+from desk.watch import REQUIRED_POSTS
 from roster.model import Officer, Shift, Unit
+from roster.rota import UNROSTERED_KINDS
 from web.screen import Screen
 from web.sessions import Viewer
 

@@ -83,7 +83,7 @@ async def read_entries(
         for report in reports
     ]
     entries += [
-        Entry(line.at, f"line-{line.sequence}", LOOKS.get(line.kind, ""), screen.say(line.kind, line.facts))
+        Entry(line.at, f"line-{line.sequence}", LOOKS.get(line.kind, ""), _say(screen, line))
         for line in await view_lines(store, lines)
         if line.kind not in TOLD_BY_REPORT
     ]
@@ -101,7 +101,7 @@ def ladder_rungs(screen: Screen, incident: Incident, lines: Sequence[LogLine]) -
             step.after_minutes,
             tuple(screen.meaning(word) for word in step.to),
             tuple(
-                (line.at, screen.say(line.kind, line.facts))
+                (line.at, _say(screen, line))
                 for line in lines
                 if line.kind in STEP_KINDS and line.facts.get("step") == number
             ),
@@ -109,3 +109,8 @@ def ladder_rungs(screen: Screen, incident: Incident, lines: Sequence[LogLine]) -
         )
         for number, step in enumerate(incident.ladder.steps)
     ]
+
+
+def _say(screen: Screen, line: LogLine) -> str:
+    """The line's sentence; its page has the number already."""
+    return screen.say(line.kind, {**line.facts, "number": ""})

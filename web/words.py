@@ -1,6 +1,7 @@
 """The screen's words by language, read once from `templates/words.toml`, and moments in the office's time."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 FIRST = "zh-CN"
+_GAP = re.compile(r" (?=[，：、。）])")  # What a missing fact leaves behind.
 Words = dict[str, dict[str, str]]
 
 
@@ -55,7 +57,8 @@ def sentence(kind: str, facts: Mapping[str, Any], table: Words) -> str:
     pattern = table["log"].get(kind)
     if pattern is None:
         return f"{kind} {json.dumps(dict(facts), ensure_ascii=False)}" if facts else kind
-    return _Forgiving(table).vformat(pattern, (), facts)
+    said = _Forgiving(table).vformat(pattern, (), facts)
+    return _GAP.sub("", said).lstrip(" :")
 
 
 class _Forgiving(Formatter):
