@@ -18,6 +18,10 @@ class Stale(Exception):
     """A record was changed by somebody else since it was read: read again, decide again."""
 
 
+class Unavailable(Exception):
+    """The store cannot serve just now; nothing of this transaction is kept, and asking again later may work."""
+
+
 class Clock(Protocol):
     """The only source of the present."""
 

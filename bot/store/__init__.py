@@ -1,7 +1,9 @@
 """The store: records in tables, on SQLite, PostgreSQL or in memory, behind one port."""
 
+from desk.ports import Unavailable
 
-class StoreUnavailable(Exception):
+
+class StoreUnavailable(Unavailable):
     """The database cannot serve just now (full, locked, read-only, gone); nothing of this transaction is kept."""
 
 
