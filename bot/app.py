@@ -119,7 +119,7 @@ async def _put_together(
             await (troubles.begin(desk, "telegram", kind, text) if text else troubles.end(desk, "telegram", kind))
 
     opened = channels.open_channels(config.channels, channels.Services(inbox, trouble, door, media))
-    postman = Postman(door, queue, opened, Wording(policy))
+    postman = Postman(door, queue, opened, Wording.of(policy))
     switchboard = Switchboard(door, queue, opened, find_flows())
     work.register(queue, door, switchboard, postman, Fetcher(door, opened, media))
     town = None

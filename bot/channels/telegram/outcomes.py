@@ -1,6 +1,7 @@
 """What became of a call, by the stage it failed at: not sent, refused, or perhaps arrived."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from telegram.request import HTTPXRequest
 from bot.channels.telegram.api import UNKNOWN_BOT
 from desk.model import Outcome, Receipt
 
+_NOBODY = re.compile(r"(?i)(chat|user) not found|user is deactivated|PEER_ID_INVALID")
 HOLD_SECONDS = 5.0  # When a gateway says 429 without telling how long.
 TOKEN_HOLD_SECONDS = 30.0
 
@@ -82,8 +84,10 @@ def receipt_for(error: Exception) -> Receipt:
             return _hold(reason, HOLD_SECONDS)
         case ChatMigrated():
             return Receipt(Outcome.not_sent, reason=reason, new_address=str(error.new_chat_id))
-        case Forbidden() | BadRequest():
-            return Receipt(Outcome.refused, reason=reason)
+        case Forbidden():
+            return Receipt(Outcome.refused, reason=reason, address_gone=True)
+        case BadRequest():
+            return Receipt(Outcome.refused, reason=reason, address_gone=bool(_NOBODY.search(reason)))
         case InvalidToken():
             return _hold(UNKNOWN_BOT, TOKEN_HOLD_SECONDS)
         case Conflict():

@@ -1,0 +1,1 @@
+"""Reproducible performance figures, each beside its baseline from the same run."""
