@@ -72,11 +72,13 @@ async def take(desk: Desk, message: Inbound, officer: Officer) -> Taken:
         text_max=desk.policy.limits.text_max,
     )
     missing = intake.missing(added)
+    # A photo or a place sent right after the same question needs no second copy of it.
+    asked_before = not message.text and bool(missing) and missing[0] in draft.asked
     asked = tuple(dict.fromkeys((*draft.asked, *missing[:1])))
     grown = replace(added, group=message.album or draft.group, asked=asked)
     draft = await desk.store.change(draft, **_difference(draft, grown))
     if missing:
-        return Taken(draft=draft, missing=missing, silent=is_more_of_album)
+        return Taken(draft=draft, missing=missing, silent=is_more_of_album or asked_before)
     return await file(desk, draft, officer)
 
 
