@@ -53,6 +53,7 @@ class EmbeddedQueue:
         self._ended: set[str] = set()  # Running jobs whose handler called `done`.
         self._again: set[str] = set()  # Running jobs that were put again meanwhile.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
+        self._knows_kinds = False
         self._now: datetime | None = None
         self._looked_at: float | None = None
 
@@ -147,16 +148,30 @@ class EmbeddedQueue:
                 moved = await rows.pull_back(store, self._now, now, self._claims.jobs.keys())
             log.warning("The clock stepped back from %s to %s: %d jobs moved", self._now, now, moved)
         self._now = now
+        if not self._knows_kinds:
+            await self._park_unknown()
         self._released.clear()
         async with self._transactions.read() as store:
             for lane in (Lane.urgent, Lane.bulk):
                 await self._start_lane(store, lane, now)
             return await self._seconds_to_next(store, now)
 
+    async def _park_unknown(self) -> None:
+        """Jobs of an earlier version whose kind nobody handles any more would wait for ever: they are shown."""
+        async with self._transactions.read() as store:
+            unknown = await rows.find_unknown(store, list(self._kinds))
+        if unknown:
+            kinds = ", ".join(sorted({job.kind for job in unknown}))
+            log.error("%d jobs of unknown kinds are parked: %s", len(unknown), kinds)
+            async with self._transactions.begin() as store:
+                await rows.rewrite(store, unknown, _as_unknown)
+        self._knows_kinds = True
+
     async def _start_lane(self, store: Store, lane: Lane, now: datetime) -> None:
         """Fill the lane's free workers. What is due beyond a full page is read when the page gave all it could."""
-        limit = PAGE
+        page = PAGE
         while self._claims.room(lane) > 0 and (kinds := self._claims.open_kinds(lane)):
+            limit = page + self._claims.count_in(lane)
             due = await store.find(
                 Job,
                 parked=False,
@@ -164,9 +179,9 @@ class EmbeddedQueue:
                 kind_in=kinds,
                 due_at_to=now,
                 order=("due_at", "id"),
-                limit=limit + self._claims.count_in(lane),
+                limit=limit,
             )
-            is_all = len(due) < limit + self._claims.count_in(lane)
+            is_all = len(due) < limit
             due = await self._with_those_before(store, due, kinds, now)
             batches = pick(due, self._claims, self._kinds, passed_over=self._released)
             for batch in batches:
@@ -174,7 +189,7 @@ class EmbeddedQueue:
             if is_all:
                 return
             if not batches:
-                limit *= 4
+                page *= 4
 
     async def _with_those_before(
         self, store: Store, due: list[Job], kinds: Sequence[str], now: datetime
@@ -296,6 +311,10 @@ class EmbeddedQueue:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
+
+
+def _as_unknown(job: Job) -> Job:
+    return replace(job, parked=True, error=f"nothing handles {job.kind!r} in this version")
 
 
 def _named(jobs: Sequence[Job]) -> str:

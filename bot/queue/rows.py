@@ -56,6 +56,14 @@ async def pull_back(store: Store, last: datetime, now: datetime, running: Collec
     return len(moved)
 
 
+async def find_unknown(store: Store, kinds: Sequence[str]) -> list[Job]:
+    """The waiting jobs of other kinds than these."""
+    known = sum([await store.count(Job, parked=False, kind=kind) for kind in kinds])
+    if await store.count(Job, parked=False) == known:
+        return []
+    return [job for job in await store.find(Job, parked=False) if job.kind not in kinds]
+
+
 async def measure(store: Store, kinds: Sequence[str], now: datetime) -> Depth:
     """How much waits and since when."""
     waiting = {}
