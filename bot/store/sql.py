@@ -3,56 +3,68 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store import StoreUnavailable
+from bot.store import StoreRefused, StoreUnavailable, files
+from bot.store.migrations import head
+from bot.store.soundness import MIGRATE
 from bot.store.sqlite import SqliteConnection, open_engine
 from bot.store.statements import Statements
-from bot.store.tables import metadata
 from bot.store.transaction import SqlStore
 from desk.ports import Store
 
-READERS = 8
+READERS = 4
 READER_WAIT_SECONDS = 10
+
+T = TypeVar("T")
 
 
 class Database:
     """Transactions on SQLite; an implementation of desk.ports.Transactions."""
 
     def __init__(self, url: str, *, auto_migrate: bool = True) -> None:
-        self.url = make_url(url)
+        self.url = url
+        self.path: Path = files.path_of(url)
         self._auto_migrate = auto_migrate
         self._writers: AsyncEngine | None = None
         self._readers: AsyncEngine | None = None
+        self._statements: Statements | None = None
+        self._file: tuple[int, int] | None = None
         self._turn = asyncio.Lock()  # First come, first served.
         self._writer: asyncio.Task[Any] | None = None
         self._seats = asyncio.Semaphore(READERS)
 
     async def start(self) -> None:
-        """Opens the database, brought to our schema."""
-        self._writers = open_engine(self.url, 1, writes=True)
-        self._readers = open_engine(self.url, READERS, writes=False)
-        async with self._writers.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        """Opens the database at our schema, made or migrated where that is allowed.
+
+        Raises StoreRefused, the file untouched, when it is corrupt, not ours, newer than this program or read-only."""
+        if await files.current(self.url) != head():
+            if not self._auto_migrate:
+                raise StoreRefused(f"{self.path} is not at schema {head()}. {MIGRATE}")
+            await files.upgrade(self.url)
+        self._writers = open_engine(self.path, 1, writes=True)
+        self._readers = open_engine(self.path, READERS, writes=False)
         self._statements = Statements(self._writers.dialect)
+        self._file = self._identity()
+        # All connections at once: one that is cancelled while it opens would leave its thread behind.
+        held = [await self._writers.raw_connection()]
+        held += [await self._readers.raw_connection() for _ in range(READERS)]
+        for connection in held:
+            connection.close()
 
     async def close(self) -> None:
-        """Waits for open transactions, empties the write-ahead log into the file and closes it."""
+        """Waits for open transactions, then closes the file with nothing left in its write-ahead log."""
         async with self._turn:
+            writers, readers, self._writers, self._readers = self._writers, self._readers, None, None
             for _ in range(READERS):
                 await self._seats.acquire()
-            writers, readers, self._writers, self._readers = self._writers, self._readers, None, None
             if readers is not None:
                 await readers.dispose()
             if writers is not None:
-                try:
-                    async with self._connected(writers) as connection:
-                        await connection.fetch("PRAGMA wal_checkpoint(TRUNCATE)")
-                finally:
-                    await writers.dispose()
+                await writers.dispose()  # The last connection empties the log when it closes.
             for _ in range(READERS):
                 self._seats.release()
 
@@ -61,16 +73,15 @@ class Database:
         """A writing transaction, one at a time, first come first served."""
         task = asyncio.current_task()
         if task is not None and task is self._writer:
-            raise RuntimeError(
-                "This task writes already: a transaction inside a transaction would wait for ever."
-            )
+            raise RuntimeError("This task writes already: a transaction inside another would wait for ever.")
         async with self._turn:
             self._writer = task
             try:
-                async with (
-                    self._connected(self._writers) as connection,
-                    self._open(connection, True) as store,
-                ):
+                if self._writers is not None and self._identity() != self._file:
+                    raise StoreUnavailable(
+                        f"{self.path} was moved, replaced or removed under us: start again."
+                    )
+                async with self._transaction(self._writers, writes=True) as store:
                     yield store
             finally:
                 self._writer = None
@@ -82,18 +93,31 @@ class Database:
             async with asyncio.timeout(READER_WAIT_SECONDS):
                 await self._seats.acquire()
         except TimeoutError as error:
-            raise StoreUnavailable("Too many readers at once.") from error
+            raise StoreUnavailable("The database has too many readers at once.") from error
         try:
-            async with self._connected(self._readers) as connection, self._open(connection, False) as store:
+            async with self._transaction(self._readers, writes=False) as store:
                 yield store
         finally:
             self._seats.release()
 
+    async def backup(self, target: Path) -> None:
+        """A consistent copy of what is committed, made while the desk works; FileExistsError over an existing file."""
+        await asyncio.to_thread(files.copy, self.path, target)
+
+    async def integrity(self) -> list[str]:
+        """What SQLite finds wrong with the file; empty when it is sound."""
+        return await asyncio.to_thread(files.faults, self.path)
+
     @asynccontextmanager
-    async def _open(self, connection: SqliteConnection, writes: bool) -> AsyncIterator[Store]:
+    async def _transaction(self, engine: AsyncEngine | None, *, writes: bool) -> AsyncIterator[Store]:
+        if engine is None or self._statements is None:
+            raise StoreUnavailable("The database is closed.")
+        held = await engine.raw_connection()
+        driver: Any = held.driver_connection
+        connection = SqliteConnection(driver)
         store = SqlStore(connection, self._statements, writes=writes)
         try:
-            await connection.run(connection.begin_writing if writes else connection.begin_reading)
+            await connection.run("BEGIN IMMEDIATE" if writes else "BEGIN")
             yield store
             store.end()
             await _to_the_end(connection.commit())
@@ -101,24 +125,22 @@ class Database:
             store.abandon()
             await _to_the_end(connection.rollback())
             raise
-
-    @asynccontextmanager
-    async def _connected(self, engine: AsyncEngine | None) -> AsyncIterator[SqliteConnection]:
-        if engine is None:
-            raise StoreUnavailable("The database is closed.")
-        held = await engine.raw_connection()
-        try:
-            driver: Any = held.driver_connection
-            yield SqliteConnection(driver)
         finally:
             held.close()
 
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
-async def _to_the_end(work: Awaitable[None]) -> None:
-    """Lets the work finish even when we are cancelled meanwhile: a half-told COMMIT would spoil the connection."""
+
+async def _to_the_end(work: Awaitable[T]) -> T:
+    """Lets the work finish even when we are cancelled meanwhile: a COMMIT cut off would spoil the connection."""
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         while not task.done():
             try:
@@ -126,5 +148,5 @@ async def _to_the_end(work: Awaitable[None]) -> None:
             except asyncio.CancelledError:
                 continue
         if not task.cancelled():
-            task.exception()
+            task.exception()  # Seen; the cancellation is what the caller hears.
         raise

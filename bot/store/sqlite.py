@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -11,14 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from bot.store import AlreadyStored, StoreUnavailable
 
 BUSY_SECONDS = 2.0  # A lock held elsewhere is waited for this long; platforms give us five seconds.
-PRAGMAS = (
+APPLICATION_ID = 0x4D535452  # In the head of every file of ours.
+WRITING = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -8000",
-    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16000",
     "PRAGMA journal_size_limit = 67108864",
 )
+READING = ("PRAGMA query_only = ON", "PRAGMA cache_size = -4000")
 _CLASH = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "locked by another process",
@@ -35,7 +37,7 @@ _UNAVAILABLE = {
 }
 
 
-def told(error: sqlite3.Error) -> Exception:
+def told(error: BaseException) -> BaseException:
     """The error in the store's words; a mistake in our own statements stays what it is."""
     code = getattr(error, "sqlite_errorcode", None)
     if code in _CLASH:
@@ -46,9 +48,6 @@ def told(error: sqlite3.Error) -> Exception:
 
 class SqliteConnection:
     """One open connection; every call is one hop to its thread."""
-
-    begin_writing = "BEGIN IMMEDIATE"
-    begin_reading = "BEGIN"
 
     def __init__(self, driver: aiosqlite.Connection) -> None:
         self._driver = driver
@@ -89,10 +88,10 @@ class SqliteConnection:
             raise told(error) from error
 
 
-def open_engine(url: URL, size: int, *, writes: bool) -> AsyncEngine:
+def open_engine(path: Path, size: int, *, writes: bool) -> AsyncEngine:
     """An engine whose connections have our settings and no transaction of their own."""
     engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
+        URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=size,
         max_overflow=0,
         pool_reset_on_return=None,
@@ -102,7 +101,7 @@ def open_engine(url: URL, size: int, *, writes: bool) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, _: object) -> None:
         cursor = connection.cursor()
-        for pragma in PRAGMAS if writes else (*PRAGMAS[1:], "PRAGMA query_only = ON"):
+        for pragma in WRITING if writes else READING:
             cursor.execute(pragma)
         cursor.close()
 

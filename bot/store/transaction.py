@@ -1,10 +1,12 @@
 """One open transaction on an SQL database: the Store port, in statements compiled once."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+from bot.store import StoreUnavailable
 from bot.store.chain import START, link
 from bot.store.criteria import given, groups, has_version, key_of, may_change
 from bot.store.statements import Statements
@@ -34,11 +36,11 @@ class SqlStore:
     """The records in one open transaction; an error of the database spoils it, and it can only be undone."""
 
     def __init__(self, connection: Connection, statements: Statements, *, writes: bool) -> None:
-        self._connection = connection
+        self.connection = connection
         self._statements = statements
         self._writes = writes
         self._ended = False
-        self._spoilt: BaseException | None = None
+        self._spoilt: Exception | None = None
 
     def end(self) -> None:
         """Closes the door: nothing more may go through; raises the error that spoilt the transaction."""
@@ -152,17 +154,17 @@ class SqlStore:
     async def _fetch(self, sql: str, values: Sequence[Any]) -> list[Sequence[Any]]:
         self._check(writes=False)
         with self._spoiling():
-            return await self._connection.fetch(sql, values)
+            return await self.connection.fetch(sql, values)
 
     async def _run(self, sql: str, values: Sequence[Any] = ()) -> int:
         self._check(writes=True)
         with self._spoiling():
-            return await self._connection.run(sql, values)
+            return await self.connection.run(sql, values)
 
     async def _run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         self._check(writes=True)
         with self._spoiling():
-            return await self._connection.run_many(sql, rows)
+            return await self.connection.run_many(sql, rows)
 
     def _check(self, *, writes: bool) -> None:
         if self._ended:
@@ -176,6 +178,9 @@ class SqlStore:
     def _spoiling(self) -> Iterator[None]:
         try:
             yield
-        except BaseException as error:
+        except asyncio.CancelledError:
+            self._spoilt = StoreUnavailable("A statement was cut off: nothing of its transaction is kept.")
+            raise
+        except Exception as error:
             self._spoilt = error
             raise
