@@ -1,5 +1,8 @@
 // The demonstration page: one stream wakes the four framed phones and the board; buttons make things happen.
 
+import { runClocks } from "./clocks.js";
+import { morphChildren } from "./morph.js";
+
 const said = document.getElementById("demo-said");
 const board = document.getElementById("board");
 const phones = [...document.querySelectorAll(".demo-phones iframe")];
@@ -24,13 +27,9 @@ async function drawBoard() {
     wanted = false;
     const response = await fetch("/fragments/board").catch(() => null);
     if (response?.ok) {
-      const html = await response.text();
-      if (html !== board.dataset.html) {
-        board.dataset.html = html;
-        const top = board.scrollTop;
-        board.innerHTML = html;
-        board.scrollTop = top;
-      }
+      const fresh = document.createElement("template");
+      fresh.innerHTML = await response.text();
+      morphChildren(board, fresh.content);
     }
   } while (wanted);
   drawing = false;
@@ -71,5 +70,6 @@ clock.addEventListener("click", async () => {
   for (const note of document.querySelectorAll("[data-when]")) note.hidden = (note.dataset.when === "fast") !== isFast;
 });
 
+runClocks(drawBoard);
 drawBoard();
 follow();

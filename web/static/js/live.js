@@ -1,16 +1,12 @@
 // Keeps every page true without reloading: one stream of news, the parts that change, the clocks that run.
 
+import { runClocks } from "./clocks.js";
 import { morphChildren } from "./morph.js";
 
 const REFRESH_GAP_MS = 500;
 const REFRESH_EVERY_MS = 30_000;
 const parts = [...document.querySelectorAll("[data-fragment]")];
 const link = document.querySelector("[data-link-state]");
-const now = document.querySelector("[data-now]");
-
-// The server's clock is the office's clock; this machine's may be wrong.
-const serverMinusLocal = now ? Date.parse(now.dateTime) - Date.now() : 0;
-const present = () => Date.now() + serverMinusLocal;
 
 function showLink(state) {
   if (!link) return;
@@ -76,30 +72,6 @@ function follow() {
   };
 }
 
-const two = (number) => String(number).padStart(2, "0");
-
-function countdown(milliseconds) {
-  const seconds = Math.floor(Math.abs(milliseconds) / 1000);
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return h ? `${h}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`;
-}
-
-function tick() {
-  for (const clock of document.querySelectorAll("[data-due]")) {
-    const left = Date.parse(clock.dataset.due) - present();
-    const text = `${left > 0 ? clock.dataset.left : clock.dataset.over}${countdown(left)}`;
-    if (clock.textContent !== text) clock.textContent = text;
-    if (left <= 0 && clock.closest(".clock:not(.overdue)") && !clock.dataset.told) {
-      clock.dataset.told = "1";
-      refresh();
-    }
-  }
-  if (now) {
-    const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: now.dataset.zone, dateStyle: "short", timeStyle: "medium" });
-    now.textContent = parts.format(present()).slice(5);
-  }
-}
-
 for (const form of document.querySelectorAll("form[data-nonce]")) {
   const nonce = form.querySelector("[name=nonce]");
   if (nonce) nonce.value = `${nonce.value}-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -110,8 +82,8 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("form button[disabled]")) button.disabled = false;
 });
+document.querySelector(".topnav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 document.addEventListener("visibilitychange", follow);
-setInterval(tick, 1000);
 if (parts.length || document.querySelector("[data-live]")) setInterval(refresh, REFRESH_EVERY_MS);
-tick();
+runClocks(refresh);
 follow();
