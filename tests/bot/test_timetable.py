@@ -133,13 +133,13 @@ def some_numbers(least: int, most: int) -> st.SearchStrategy[set[int]]:
     minutes=some_numbers(0, 59),
     hours=some_numbers(0, 23),
     weekdays=some_numbers(0, 6),
-    start=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)),
+    start=st.integers(0, 365 * 24 * 60),
     zone=st.sampled_from([SHANGHAI, BERLIN, ZoneInfo("America/New_York")]),
 )
 def test_every_minute_of_a_day_and_a_half_is_judged_as_by_hand(
-    minutes: set[int], hours: set[int], weekdays: set[int], start: datetime, zone: ZoneInfo
+    minutes: set[int], hours: set[int], weekdays: set[int], start: int, zone: ZoneInfo
 ) -> None:
-    after = start.replace(second=0, microsecond=0, tzinfo=UTC)
+    after = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=start)
     until = after + timedelta(hours=36)
     by_hand = []
     for number in range(1, 36 * 60 + 1):
