@@ -99,13 +99,13 @@ class Wording:
             choices=choices,
             asks_place=meaning.asks_place,
             place_label=self._words.say["send_place"] if meaning.asks_place else "",
-            reference=one_line(number, LABEL_MAX * 2) if isinstance(number, str) else "",
+            reference=one_line(number, 2 * LABEL_MAX) if isinstance(number, str) else "",
         )
 
     def _label(self, choice: Choice, place: int, facts: Mapping[str, Any]) -> str:
         """What stands on a button: its verb, and whom or which one when several would read the same."""
         label = self._words.choices.get(choice.verb) or self._words.say["choose"]
-        about = one_line(_about(choice, place, facts), LABEL_MAX)
+        about = one_line(_about(choice, place, facts), 2 * LABEL_MAX)
         if "{who}" in label:
             return cut(label.replace("{who}", about).strip(" ：:"), LABEL_MAX)
         whole = f"{label} {about}".strip()
