@@ -25,6 +25,7 @@ from bot.scheduler import Scheduler
 from bot.store.sql import Database
 from bot.switchboard import Switchboard
 from bot.town.actions import TownActions
+from bot.town.rules import town_policy
 from bot.town.seed import seed
 from bot.wording import Wording
 from desk import troubles
@@ -106,6 +107,8 @@ async def _put_together(
     config: Config, clock: Clock, database: Database, listener: socket.socket
 ) -> tuple[App, uvicorn.Server, Callable[[], None]]:
     policy = config.policy(calendar.load(resources.files("roster").joinpath("calendar.toml").read_text("utf-8")))
+    if config.demonstration:
+        policy = town_policy(policy)
     bell = Bell()
     queue = EmbeddedQueue(database, clock)
     door = OfficeDoor(database, queue, clock, policy, bell)

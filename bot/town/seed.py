@@ -9,6 +9,7 @@ from bot.town.history import Past, Scene, tell_stories
 from bot.town.past_roll_calls import call_past_rolls
 from bot.town.phones import give_phones
 from bot.town.register import DATA, read_register, read_table
+from bot.town.rules import sleep_through
 from bot.town.watches import first_day, is_short, last_day, watches
 from desk.model import Setting
 from desk.policy import Policy
@@ -21,7 +22,7 @@ PHOTO_BYTES_MAX = 1024 * 1024
 
 
 async def seed(door: Door, media: Media, now: datetime) -> None:
-    """The town with its people, roster and past, unless it is there; then only the roster is carried on.
+    """The town with its people, roster and past, unless it is there; then it wakes up, and its roster is carried on.
 
     An office whose people are already known is left alone."""
     async with door.read() as store:
@@ -29,6 +30,8 @@ async def seed(door: Door, media: Media, now: datetime) -> None:
         has_people = await store.count(Officer) > 0
     if is_there:
         await carry_on(door, now)
+        async with door.open() as desk:
+            await sleep_through(desk)
     elif not has_people:
         photos = await _keep_photos(media)
         async with door.open() as desk:

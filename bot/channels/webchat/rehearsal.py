@@ -1,6 +1,7 @@
 """Acts as a phone in the demonstration: a place, a drawn fire and a sentence, through the true intake."""
 
 import asyncio
+import contextlib
 import io
 import random
 import secrets
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 WIDTH, HEIGHT = 960, 720
+READS_FOR_SECONDS = 1.5
 
 
 async def report_fire(channel: WebChatChannel, holder: Holder, text: str, place: Place) -> list[ChatMessage]:
@@ -31,7 +33,27 @@ async def report_fire(channel: WebChatChannel, holder: Holder, text: str, place:
         PhoneEvent(_new_event_id(), "media", files=(file.digest,)),
         PhoneEvent(_new_event_id(), "text", text),
     )
-    return [await channel.hear(holder, event) for event in events]
+    lines = []
+    with channel.screens.watch(holder.address) as changed:
+        for event in events:
+            lines.append(await channel.hear(holder, event))
+            if event is not events[-1]:
+                await _until_answered(channel, holder.address, lines[-1].sequence, changed)
+    return lines
+
+
+async def _until_answered(
+    channel: WebChatChannel, address: str, sequence: int, changed: asyncio.Event
+) -> None:
+    """A person reads the answer before writing on; a desk that gives none is not waited for."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READS_FOR_SECONDS):
+            while True:
+                changed.clear()
+                async with channel.door.read() as store:
+                    if await store.count(ChatMessage, address=address, mine=False, sequence_from=sequence):
+                        return
+                await changed.wait()
 
 
 def draw_fire() -> bytes:

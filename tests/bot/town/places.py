@@ -11,12 +11,14 @@ from bot.door import OfficeDoor
 from bot.media import MediaFolder
 from bot.town.seed import seed
 from roster import calendar
+from roster.model import RollCallPlan
 from tests.bot.channels.webchat_parts import POLICY, open_door, open_media
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 12:00 in Zhongshan, a plain Tuesday.
 TOWN_POLICY = replace(
     POLICY,
     demonstration=True,
+    roll_calls=(RollCallPlan("每日点名", cron="0 8 * * *", posts=("duty_leader", "duty_officer")),),
     calendar=calendar.load(resources.files("roster").joinpath("calendar.toml").read_text("utf-8")),
 )
 

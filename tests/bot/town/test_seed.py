@@ -11,13 +11,16 @@ import pytest_asyncio
 
 from bot.store.chain import hash_of
 from bot.town.register import read_register, read_table
+from bot.town.rules import town_policy
 from bot.town.seed import seed
 from bot.town.watches import watches
+from desk import timetables
 from desk.board import see
 from desk.model import Job, Letter, Session, Setting
 from desk.watch import read_shifts, read_watch
 from incidents.model import OPEN_STATES, Attachment, Incident, LogLine, Report, State
 from roster.model import Account, Answer, Officer, Role, RollCall, Shift, Unit
+from roster.roll_call import audience
 from roster.rota import gaps, holders, required, watch_span
 from tests.bot.channels.webchat_parts import open_door, open_media
 from tests.bot.town.places import NOON, TOWN_POLICY, Town, open_town
@@ -198,3 +201,19 @@ async def test_a_later_day_has_a_roster_around_it(town: Town, days: int) -> None
     units = {one.id: one for one in read_register().units}
     watch = read_watch(TOWN_POLICY, shifts, people, units, later, unit.id, {})
     assert not any(line.is_gap for line in watch.now)
+
+
+async def test_a_town_that_was_switched_off_has_missed_nothing(town: Town) -> None:
+    async with town.door.open() as desk:
+        await timetables.looked_at(desk, "roll_call/每日点名")
+    later = NOON + timedelta(days=5)
+    await town.start_again(later)
+    async with town.door.open() as desk:
+        assert await timetables.looked_at(desk, "roll_call/每日点名") == later
+
+
+def test_planned_roll_calls_ask_the_phones_of_the_page_only() -> None:
+    register, plans = read_register(), town_policy(TOWN_POLICY).roll_calls
+    shifts = watches(register, TOWN_POLICY, date(2026, 11, 20), date(2026, 11, 28))
+    due = audience(plans[0], shifts, register.people, register.units, NOON)
+    assert [one.officer_id for one in due] == [register.phones[2].officer.id, register.phones[1].officer.id]
