@@ -16,6 +16,7 @@ from desk.ports import Clock, Depth, Handler, Postpone, Stale, Store, Transactio
 log = logging.getLogger(__name__)
 
 REREAD_SECONDS = 1.0  # However quiet it is: the clock may jump, another process may have put work.
+NAP_SECONDS = 0.001  # However near the next moment is: a clock that is held back must not make us spin.
 STORE_REST_SECONDS = 1.0
 PAGE = 250
 STALE_RUNS_MAX = 3
@@ -213,7 +214,7 @@ class EmbeddedQueue:
             )
             if coming:
                 pause = min(pause, (coming[0].due_at - now).total_seconds())
-        return pause
+        return max(pause, NAP_SECONDS)
 
     def _start(self, batch: Batch) -> None:
         self._claims.take(batch)

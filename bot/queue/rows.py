@@ -46,9 +46,8 @@ async def pull_back(store: Store, last: datetime, now: datetime, running: Collec
     waiting = await store.find(
         Job, parked=False, attempts_from=1, due_at_from=last + TICK, due_at_to=last + longest
     )
-    moved = [
-        replace(job, due_at=now + place * TICK) for place, job in enumerate(due) if job.id not in running
-    ]
+    due = [job for job in due if job.id not in running]
+    moved = [replace(job, due_at=now - place * TICK) for place, job in enumerate(reversed(due))]
     moved += [replace(job, due_at=job.due_at - (last - now)) for job in waiting]
     await store.remove(Job, [job.id for job in moved])
     if moved:
