@@ -96,16 +96,18 @@ class DemoPage:
         """One stream for the whole page: "look" whenever something was committed."""
 
         async def looks() -> AsyncIterator[str]:
-            ends_at = self._door.clock.now() + timedelta(minutes=STREAM_MINUTES_MAX)
+            bell, clock = self._door.bell, self._door.clock
+            ends_at = clock.now() + timedelta(minutes=STREAM_MINUTES_MAX)
+            looked_at = bell.rings
             yield "retry: 1000\n\n"
-            while self._door.clock.now() < ends_at:
-                if not await self._door.bell.wait(HEARTBEAT_SECONDS):
+            while clock.now() < ends_at:
+                if not await bell.wait(HEARTBEAT_SECONDS, since=looked_at):
                     yield ": still here\n\n"
                     continue
+                # What is committed while the page looks rings again, and is shown by the next look.
+                looked_at = bell.rings
                 yield "event: look\ndata: {}\n\n"
-                # What was committed while that was being written rang unheard: a second look shows it too.
-                await self._door.bell.wait(LOOKS_EVERY_SECONDS)
-                yield "event: look\ndata: {}\n\n"
+                await bell.wait(LOOKS_EVERY_SECONDS)
 
         return StreamingResponse(
             looks(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}

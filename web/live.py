@@ -1,6 +1,7 @@
 """The live stream: an event per log line, resumable, bounded, only what the viewer may see."""
 
 import asyncio
+import contextlib
 import json
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,8 +19,9 @@ from web.screen import Screen
 from web.sessions import Viewer
 
 HEARTBEAT_SECONDS = 15.0
-SETTLE_SECONDS = 0.15  # Longer than READ_AFRESH_SECONDS, so that what rang is surely read.
+SETTLE_SECONDS = 0.15  # Longer than READ_AFRESH_SECONDS, so that what rang is read at the next look.
 READ_AFRESH_SECONDS = 0.1
+READ_ANYWAY_SECONDS = 1.0  # Another process may have written without ringing our bell.
 LINES_KEPT = 500
 BATCH_MAX = 200
 STREAM_MINUTES_MAX = 10  # The browser comes back by itself, so no stream can hold a stopping server for long.
@@ -38,6 +40,7 @@ class Feed:
         self._lines: deque[LogLine] = deque(maxlen=LINES_KEPT)
         self._newest = -1
         self._read_at = 0.0
+        self._rings = -1  # The bell's count before the last reading.
         self._turn = asyncio.Lock()
 
     async def newest(self) -> int:
@@ -45,20 +48,25 @@ class Feed:
         await self._refresh()
         return self._newest
 
-    async def after(self, sequence: int) -> list[LogLine]:
-        """Lines after a sequence number, oldest first, at most one batch."""
+    async def after(self, sequence: int) -> tuple[list[LogLine], int]:
+        """Lines after a sequence number, oldest first, at most one batch; and the bell's count they are as of."""
         await self._refresh()
+        rings = self._rings
         if sequence >= self._newest:
-            return []
+            return [], rings
         if self._lines and self._lines[0].sequence <= sequence + 1:
-            return [line for line in self._lines if line.sequence > sequence][:BATCH_MAX]
+            return [line for line in self._lines if line.sequence > sequence][:BATCH_MAX], rings
         async with self._door.read() as store:
-            return await store.find(LogLine, sequence_from=sequence + 1, order=("sequence",), limit=BATCH_MAX)
+            more = {"sequence_from": sequence + 1}
+            return await store.find(LogLine, order=("sequence",), limit=BATCH_MAX, **more), rings
 
     async def _refresh(self) -> None:
         async with self._turn:
-            now = asyncio.get_running_loop().time()
-            if self._newest >= 0 and now - self._read_at < READ_AFRESH_SECONDS:
+            now, rings = asyncio.get_running_loop().time(), self._door.bell.rings
+            age = now - self._read_at
+            if self._newest >= 0 and (
+                age < READ_AFRESH_SECONDS or (rings == self._rings and age < READ_ANYWAY_SECONDS)
+            ):
                 return
             async with self._door.read() as store:
                 if self._newest < 0:
@@ -70,7 +78,7 @@ class Feed:
                     found = await store.find(LogLine, order=("sequence",), limit=LINES_KEPT, **more)
                     self._lines.extend(found)
                     self._newest = found[-1].sequence if found else self._newest
-            self._read_at = now
+            self._read_at, self._rings = now, rings
 
 
 class Live:
@@ -80,7 +88,7 @@ class Live:
         self._screen = screen
         self._feed = Feed(screen.door)
         self._open = 0
-        self._is_closed = False
+        self._closing = asyncio.Event()
 
     @property
     def count(self) -> int:
@@ -89,7 +97,7 @@ class Live:
 
     def close(self) -> None:
         """End every stream now; called when the desk stops."""
-        self._is_closed = True
+        self._closing.set()
         self._screen.door.bell.ring()
 
     async def stream(self, request: Request, viewer: Viewer) -> Response:
@@ -108,21 +116,27 @@ class Live:
         self._open += 1
         try:
             yield f"retry: 1500\nid: {sequence}\nevent: hello\ndata: {{}}\n\n"
-            while clock.now() < ends_at and not self._is_closed:
+            while clock.now() < ends_at and not self._closing.is_set():
                 if not await self._screen.sessions.is_good(viewer):
                     yield "event: signed_out\ndata: {}\n\n"
                     return
-                lines = await self._feed.after(sequence)
+                lines, rings = await self._feed.after(sequence)
                 if lines:
                     sequence = lines[-1].sequence
                     yield await self._write(viewer, lines)
                     continue
-                if await bell.wait(HEARTBEAT_SECONDS):
-                    await bell.wait(SETTLE_SECONDS)
+                if await bell.wait(HEARTBEAT_SECONDS, since=rings):
+                    await self._settle()
                 else:
                     yield ": still here\n\n"
         finally:
             self._open -= 1
+
+    async def _settle(self) -> None:
+        """Let what belongs together be written first; not at all when the desk stops."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._closing.wait()
 
     async def _write(self, viewer: Viewer, lines: list[LogLine]) -> str:
         if viewer.everything:
