@@ -1,6 +1,6 @@
 """Walks an incident up its frozen ladder until somebody signs: each step once, nobody paged after the signature."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from desk.letters import tell
 from desk.model import Choice, Letter, LetterState, Notice, Setting
@@ -174,6 +174,7 @@ async def page_facts(desk: Desk, incident: Incident) -> dict[str, object]:
         "number": incident.number,
         "title": incident.title,
         "severity": incident.severity.value,
+        "severity_set": bool(incident.severity_set_by),
         "potential": incident.potential.value if incident.potential else "",
         "basis": incident.basis,
         "sensitive": incident.sensitive,
@@ -188,5 +189,6 @@ async def page_facts(desk: Desk, incident: Incident) -> dict[str, object]:
         "reporter": reporter.name if reporter else "",
         "phone": reporter.phone if reporter else "",
         "heard": await names(desk, list(incident.heard_by)),
+        "casualties": asdict(incident.casualties) if incident.casualties else None,
         "drill": incident.drill,
     }

@@ -142,6 +142,7 @@ async def _tell_holders(desk: Desk, incident: Incident, report: Report, officer:
         "report": report.kind.value,
         "nth": report.sequence - 1,
         "severity": incident.severity.value,
+        "severity_set": bool(incident.severity_set_by),
     }
     told = [incident.signed_by or incident.assigned_to] if incident.signed_by or incident.assigned_to else []
     for officer_id in told or incident.heard_by:

@@ -27,6 +27,11 @@ def _unless(name: str, word: str) -> Callable[[Facts], str]:
     return lambda facts: "" if facts.get(name) else word
 
 
+def _nobody(name: str, word: str) -> Callable[[Facts], str]:
+    """One wording when a list is known to be empty; an unknown one is not."""
+    return lambda facts: word if facts.get(name) == [] else ""
+
+
 def _page(facts: Facts) -> str:
     if facts.get("by"):
         return "handed"
@@ -67,7 +72,7 @@ _CHOOSE: Mapping[str, Callable[[Facts], str]] = {
     "hand_on_offer": _unless("names", "none"),
     "roll_call_question": _by("proof"),
     "roll_call_reminder": _by("proof"),
-    "roll_call_summary": _unless("silent", "full"),
+    "roll_call_summary": _nobody("silent", "full"),
     "roll_call_offer": _unless("plans", "none"),
     "proof_owed": _proof_owed,
     "answer_recorded": _by("result"),

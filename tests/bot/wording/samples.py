@@ -378,7 +378,7 @@ def _people(add: Any) -> None:
     add("sign_in_locked", {"name": "吴健芬", "at": at("03:14")})
     for kind in ("stub", "stub_urgent", "stub_settled"):
         add(kind)
-    trouble = {"channel": "telegram", "kind": "unreachable", "text": "ConnectTimeout", "at": at("03:10")}
+    trouble = {"channel": "telegram", "what": "unreachable", "text": "ConnectTimeout", "at": at("03:10")}
     add("trouble", trouble)
     add("trouble over", {**trouble, "text": "", "over": True})
     add("outage_gap", {"starts_at": "2026-11-22T23:55:00+00:00", "ends_at": at("00:10")})

@@ -49,6 +49,19 @@ def verbs() -> set[str]:
     }
 
 
+def troubles() -> set[str]:
+    """Every trouble a channel may tell of."""
+    telling = ("begin", "once", "_rest", "_until_done")
+    return {
+        node.args[0].value
+        for module, tree in trees().items()
+        if module.startswith("bot.channels.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in telling
+        if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    }
+
+
 def argument(call: ast.Call, place: int, name: str) -> ast.expr:
     """An argument by its place or its name."""
     if len(call.args) > place:

@@ -11,7 +11,7 @@ from handlers.flow import find_flows
 from incidents.model import Category, ReportKind, Severity, State
 from roster.model import Presence, Result, Role
 from tests.bot.wording.samples import SAMPLES
-from tests.bot.wording.spoken import kinds, verbs
+from tests.bot.wording.spoken import kinds, troubles, verbs
 
 # Said by the machine itself, or in place of a notice.
 PROVIDED = {"stub", "stub_urgent", "stub_settled", "trouble", "outage_gap"}
@@ -73,6 +73,12 @@ def test_every_coded_value_has_a_word(name: str) -> None:
     }
     for term, values in coded.items():
         assert set(terms[term]) == {value.value for value in values}, term
+
+
+@pytest.mark.parametrize("name", languages())
+def test_every_trouble_of_a_channel_has_a_word(name: str) -> None:
+    assert {"token", "conflict", "store"} <= troubles()
+    assert set(language(name).terms["trouble"]) == troubles()
 
 
 def test_the_samples_show_every_wording() -> None:

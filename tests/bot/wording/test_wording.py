@@ -154,6 +154,12 @@ def test_the_counts_of_a_roll_call_are_all_said() -> None:
     assert "应到 26：到岗 22、迟答 1、免点 1、未应答 2" in text_of(ZH, "roll_call_summary", facts)
 
 
+def test_nobody_silent_is_said_only_when_it_is_known() -> None:
+    facts = {"plan": "早点名", "called_at": at("03:00"), "due": 26, "counts": {"present": 26}}
+    assert "没有未应答" in text_of(ZH, "roll_call_summary", {**facts, "silent": []})
+    assert "未应答：不详" in text_of(ZH, "roll_call_summary", facts)
+
+
 def test_very_many_silent_are_counted_not_all_named() -> None:
     facts = {
         "plan": "早点名",
