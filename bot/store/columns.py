@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,10 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # Text sorts by code point in every database, as it does in Python and in SQLite.
 PlainText = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+# NUL as JSON writes it; after an even number of backslashes, else it is the text of somebody writing about NUL.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def clean(text: str) -> str:
@@ -29,7 +34,8 @@ def clean(text: str) -> str:
 
 def to_text(value: Any) -> str:
     """Compact JSON text; NaN and infinity are ValueErrors, as they are no JSON."""
-    return clean(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    text = clean(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
 def _in_utc(value: datetime) -> datetime:
