@@ -89,7 +89,14 @@ class DemoPage:
     async def get(self, request: Request) -> Response:
         """The page with its phones as frames."""
         phones, pace = await self._actions.phones(), await self._actions.pace()
-        facts = {"office": self._door.policy.office, "phones": phones, "fast": pace > NORMAL}
+        policy = self._door.policy
+        facts = {
+            "office": policy.office,
+            "phones": phones,
+            "fast": pace > NORMAL,
+            "now": self._door.clock.now().isoformat(),
+            "zone": policy.timezone,
+        }
         return HTMLResponse(self._templates.get_template("demo.html").render(facts), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:

@@ -292,3 +292,21 @@ async def test_a_page_without_random_uuid_or_database_still_sends(world: World, 
     await expect(page.locator(".line.mine:not(.waiting)")).to_have_count(2)
     assert (await world.heard())[-1].text == "旧手机"
     await page.close()
+
+
+async def test_only_this_desks_own_addresses_are_links(world: World, page: Page) -> None:
+    own, foreign = f"{world.base}/incidents/ZS-20261123-004", "https://evil.example/incidents/1"
+    await world.show(f"火灾\n{own}\n{foreign}\n按【签收】")
+    words = page.locator(".ours .words").last
+    await expect(words.locator("a")).to_have_attribute("href", own)
+    assert await words.text_content() == f"火灾\n{own}\n{foreign}\n按【签收】"
+    await write(page, own)
+    await expect(page.locator(".mine:not(.waiting) .words").last).to_have_text(own)
+    await expect(page.locator("a[href*=incidents]")).to_have_count(1)
+
+
+async def test_a_page_of_twenty_lines_is_read_without_scrolling_inside_it(world: World, page: Page) -> None:
+    await world.show("\n".join(f"第{number}行" for number in range(20)), ("签收", "sign:I1"))
+    words = page.locator(".ours .words").last
+    await expect(words).to_contain_text("第19行")
+    assert await words.evaluate("(one) => one.scrollHeight <= one.clientHeight")

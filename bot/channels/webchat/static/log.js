@@ -2,6 +2,14 @@
 
 import { base, dayKey, dayOf, element, fill, icon, timeOf, words } from "./element.js";
 
+// Only addresses of this very desk become links: what people write never leads anywhere else.
+function linked(text) {
+  return text.split(/(https?:\/\/[\w.:[\]-]+\/[\w/.~%?=&-]*)/).map((piece) => {
+    const own = piece.startsWith(`${location.origin}/`);
+    return own ? element("a", { href: piece, target: "_blank", rel: "noopener" }, piece) : piece;
+  });
+}
+
 export class Log {
   constructor({ press, askPlace, reply, retry, remove }) {
     this.acts = { press, askPlace, reply, retry, remove };
@@ -81,7 +89,7 @@ export class Log {
       item.classList.add("press");
       bubble.append(element("p", { class: "words" }, words.pressed, element("bdi", {}, line.text)));
     } else if (line.text) {
-      bubble.append(element("p", { class: "words", dir: "auto" }, line.text));
+      bubble.append(element("p", { class: "words", dir: "auto" }, ...(line.mine ? [line.text] : linked(line.text))));
     }
     line.files.forEach((file) => bubble.append(this.file(line, file)));
     if (line.place) bubble.append(this.place(line.place));
