@@ -1,6 +1,7 @@
 """Takes whole lists of units and people into the desk: planned first, then all rows or none, and harmless twice."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,33 +18,40 @@ def digits(phone: str) -> str:
     return re.sub(r"[^\d+]", "", phone)
 
 
+def one_form(name: str) -> str:
+    """What two spellings of a name share: width and spaces do not count."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", name))
+
+
 def current_units(units: Iterable[Unit], at: datetime) -> dict[str, Unit]:
-    """The units that exist now, by name."""
+    """The units that exist now, by `one_form`."""
     day = at.date().isoformat()
-    return {unit.name: unit for unit in units if not unit.valid_to or unit.valid_to > day}
+    return {one_form(unit.name): unit for unit in units if not unit.valid_to or unit.valid_to > day}
 
 
 async def plan_units(store: Store, rows: Sequence[UnitRow], at: datetime) -> Plan:
     """What taking these units would change; raises Refused."""
     known = current_units(await store.find(Unit), at)
-    names = {unit.id: name for name, unit in known.items()}
-    parents = {name: names.get(unit.parent_id or "", "") for name, unit in known.items()}
-    parents |= {row.name: row.parent or parents.get(row.name, "") for row in rows}
+    names = {unit.id: unit.name for unit in known.values()}
+    parents = {name: one_form(names.get(unit.parent_id or "", "")) for name, unit in known.items()}
+    parents |= {
+        one_form(row.name): one_form(row.parent) or parents.get(one_form(row.name), "") for row in rows
+    }
     conflicts = [
         Conflict(row.spot, "parent", kind, {"parent": row.parent, "name": row.name})
         for row in rows
-        if row.parent and (kind := _wrong_parent(row.name, parents))
+        if row.parent and (kind := _wrong_parent(one_form(row.name), parents))
     ]
     if conflicts:
         raise Refused(conflicts)
     steps, entries = [], []
     for row in rows:
-        found = known.get(row.name)
+        found = known.get(one_form(row.name))
         wanted = {"lat": row.lat, "lon": row.lon, "phone_duty": row.phone_duty, "kind": row.kind or None}
         values = {name: value for name, value in wanted.items() if value is not None}
         if found is not None:
             values = {name: value for name, value in values.items() if getattr(found, name) != value}
-            if row.parent and names.get(found.parent_id or "") != row.parent:
+            if row.parent and parents[one_form(row.name)] != one_form(names.get(found.parent_id or "", "")):
                 values["parent"] = row.parent
         elif row.parent:
             values["parent"] = row.parent
@@ -70,18 +78,18 @@ async def apply_units(desk: Desk, rows: Sequence[UnitRow], by: str) -> Differenc
     """Take the units: all, or none and Refused."""
     plan = await plan_units(desk.store, rows, desk.now)
     ids = {name: unit.id for name, unit in current_units(await desk.store.find(Unit), desk.now).items()}
-    ids |= {step.row.name: desk.new_id() for step in plan.steps if step.found is None}
+    ids |= {one_form(step.row.name): desk.new_id() for step in plan.steps if step.found is None}
     new = []
     for step in plan.steps:
         values = dict(step.values)
         if "parent" in values:
-            values["parent_id"] = ids[values.pop("parent")]
+            values["parent_id"] = ids[one_form(values.pop("parent"))]
         if step.found is None:
-            new.append(Unit(ids[step.row.name], step.row.name, **values))
+            new.append(Unit(ids[one_form(step.row.name)], step.row.name, **values))
         else:
             await desk.store.change(step.found, **values)
     await desk.store.add(*new)
-    _log(desk, "unit", plan, by, [ids[step.row.name] for step in plan.steps])
+    _log(desk, "unit", plan, by, [ids[one_form(step.row.name)] for step in plan.steps])
     return plan.difference
 
 
@@ -102,7 +110,7 @@ async def plan_people(store: Store, rows: Sequence[PersonRow], at: datetime) -> 
         if found is not None and not found.active:
             entries.append(Entry(Mark.kept, "person_inactive", facts))
             continue
-        values = _person_values(row, found, units[row.unit].id)
+        values = _person_values(row, found, units[one_form(row.unit)].id)
         if row.telegram and not _is_bound(row.telegram, found, accounts):
             values["telegram"] = row.telegram
         if found is None or values:
@@ -177,22 +185,24 @@ class _Matcher:
         self._units = units
         self._by_name: dict[str, list[Officer]] = {}
         for one in officers:
-            self._by_name.setdefault(one.name, []).append(one)
+            self._by_name.setdefault(one_form(one.name), []).append(one)
 
     def match(self, rows: Sequence[PersonRow]) -> _Matched:
         """The officer of each row; a row without one is somebody new."""
         matched = _Matched()
         for place, row in enumerate(rows):
-            if row.unit not in self._units:
+            if one_form(row.unit) not in self._units:
                 matched.conflicts.append(Conflict(row.spot, "unit", "unknown_unit", {"unit": row.unit}))
             same = [
-                one for one in self._by_name.get(row.name, ()) if row.phone and digits(one.phone) == row.phone
+                one
+                for one in self._by_name.get(one_form(row.name), ())
+                if row.phone and digits(one.phone) == row.phone
             ]
             if same:
                 matched.found[place] = min(same, key=lambda one: (not one.active, one.id))
         taken = {one.id for one in matched.found.values()}
         for place, row in enumerate(rows):
-            if place in matched.found or row.unit not in self._units:
+            if place in matched.found or one_form(row.unit) not in self._units:
                 continue
             same = [one for one in self._namesakes(row) if one.id not in taken]
             if len(same) > 1:
@@ -207,8 +217,8 @@ class _Matcher:
 
     def _namesakes(self, row: PersonRow) -> list[Officer]:
         """The active of this name in this unit, else who left, unless the row has another number than they had."""
-        unit_id = self._units[row.unit].id
-        same = [one for one in self._by_name.get(row.name, ()) if one.unit_id == unit_id]
+        unit_id = self._units[one_form(row.unit)].id
+        same = [one for one in self._by_name.get(one_form(row.name), ()) if one.unit_id == unit_id]
         active = [one for one in same if one.active]
         return active or [one for one in same if not row.phone or not one.phone]
 

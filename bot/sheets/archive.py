@@ -69,7 +69,12 @@ def _check_part(part: zipfile.ZipInfo) -> None:
     path = PurePosixPath(part.filename.replace("\\", "/"))
     if part.flag_bits & ENCRYPTED:
         refuse("encrypted")
-    if path.is_absolute() or ".." in path.parts or ":" in part.filename or (part.external_attr >> 16) & 0o170000 == SYMLINK:
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or ":" in part.filename
+        or (part.external_attr >> 16) & 0o170000 == SYMLINK
+    ):
         refuse("unsafe_part")
     if part.filename.lower().endswith((".zip", ".xlsx", ".xlsm")):
         refuse("nested")
@@ -190,7 +195,16 @@ def _feed(archive: zipfile.ZipFile, part: str, target: _Target, sheet: str = "")
         for piece in _pieces(archive, part):
             parser.feed(piece)
         parser.close()
-    except (ParseError, DefusedXmlException, zipfile.BadZipFile, zlib.error, RuntimeError, LookupError, ValueError, EOFError):
+    except (
+        ParseError,
+        DefusedXmlException,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        LookupError,
+        ValueError,
+        EOFError,
+    ):
         refuse("damaged", sheet)
 
 

@@ -10,10 +10,16 @@ from bot.sheets.sheet import Value
 YEARS = range(2000, 2100)
 DAYS_MAX = 550  # A roster for a day further away than this is a slip of the pen.
 _WEEKDAY_WORDS = {
-    **{mark: index for index, marks in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天7")) for mark in marks},
+    **{
+        mark: index
+        for index, marks in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天7"))
+        for mark in marks
+    },
 }
 _WEEKDAY = r"[(\[]?\s*(?:星期|周|礼拜|week)?\s*(?P<weekday>[一二三四五六日天])?\s*[)\]]?"
-_FULL = re.compile(rf"^(?P<year>\d{{4}})\s*[-/.年]\s*(?P<month>\d{{1,2}})\s*[-/.月]\s*(?P<day>\d{{1,2}})\s*[日号]?\s*{_WEEKDAY}$")
+_FULL = re.compile(
+    rf"^(?P<year>\d{{4}})\s*[-/.年]\s*(?P<month>\d{{1,2}})\s*[-/.月]\s*(?P<day>\d{{1,2}})\s*[日号]?\s*{_WEEKDAY}$"
+)
 _COMPACT = re.compile(rf"^(?P<year>20\d\d)(?P<month>\d\d)(?P<day>\d\d)\s*{_WEEKDAY}$")
 _SHORT = re.compile(rf"^(?P<month>\d{{1,2}})\s*[-/月]\s*(?P<day>\d{{1,2}})\s*[日号]?\s*{_WEEKDAY}$")
 _MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$")
@@ -110,7 +116,9 @@ def check_weekday(day: date, mark: str) -> None:
 
 def year_of_title(texts: list[str]) -> int | None:
     """The year a sheet's title or name tells, None when it tells none or several."""
-    years = {int(found["year"]) for text in texts for found in _TITLE.finditer(unicodedata.normalize("NFKC", text))}
+    years = {
+        int(found["year"]) for text in texts for found in _TITLE.finditer(unicodedata.normalize("NFKC", text))
+    }
     return years.pop() if len(years) == 1 else None
 
 

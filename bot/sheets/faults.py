@@ -19,11 +19,11 @@ class Fault:
 
     def what(self, language: str) -> str:
         """What is wrong, one sentence."""
-        return say(language, "what", self.kind, self.facts)
+        return say(language, "what", self.kind, self._said(language))
 
     def cure(self, language: str) -> str:
         """What to do about it, one sentence."""
-        return say(language, "cure", self.kind, self.facts)
+        return say(language, "cure", self.kind, self._said(language))
 
     def text(self, language: str) -> str:
         """The whole line: where, what, cure."""
@@ -31,6 +31,14 @@ class Fault:
         shape = "cell" if self.row and self.column else "row" if self.row else "sheet" if self.sheet else ""
         where = say(language, "where", shape, facts) if shape else ""
         return f"{where}{self.what(language)}{self.cure(language)}"
+
+    def _said(self, language: str) -> dict[str, Any]:
+        facts = dict(self.facts)
+        if "like" in facts:
+            facts["hint"] = say(language, "hint", "like", facts) if facts["like"] else ""
+        if isinstance(facts.get("other"), Mapping):
+            facts["other"] = say(language, "hint", "other", facts["other"])
+        return facts
 
 
 class Faulty(Exception):

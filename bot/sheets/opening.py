@@ -29,7 +29,12 @@ def open_book(data: bytes, name: str) -> Book:
         refuse("encrypted" if _ENCRYPTED in data else "old_excel")
     if data.startswith(_ZIP):
         return read_workbook(data)
-    if data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<html", b"<!doctype", b"<table", b"<?xml")):
+    if (
+        data[:512]
+        .lstrip(b"\xef\xbb\xbf \t\r\n")
+        .lower()
+        .startswith((b"<html", b"<!doctype", b"<table", b"<?xml"))
+    ):
         refuse("web_page")
     if not name.lower().endswith(_TEXT):
         refuse("not_a_workbook")

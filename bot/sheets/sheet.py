@@ -115,12 +115,11 @@ def _plain(value: Value) -> Any:
     return value
 
 
-_MOMENTS = {"datetime": datetime.fromisoformat, "date": date.fromisoformat, "time": time.fromisoformat}
-
-
 def _value(plain: Any) -> Value:
     if isinstance(plain, list):
-        moment: Value = _MOMENTS[plain[0]](plain[1])
-        return moment
+        kind, text = plain
+        if kind == "datetime":
+            return datetime.fromisoformat(text)
+        return date.fromisoformat(text) if kind == "date" else time.fromisoformat(text)
     value: Value = plain
     return value

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.sheets.faults import Fault
-from bot.sheets.sheet import LIMITS, Cell, Sheet, Value, letter
+from bot.sheets.sheet import LIMITS, Book, Cell, Sheet, Value, letter
 from bot.sheets.text import has_control, key, plain
 from desk.lists import Spot
 
@@ -28,6 +28,23 @@ class Findings:
 
     faults: list[Fault] = field(default_factory=list)
     remarks: list[Fault] = field(default_factory=list)  # Said to the person, and no reason to stop.
+    columns: dict[tuple[str, str], str] = field(default_factory=dict)  # Sheet and field to letter and header.
+
+    def fault(self, spot: Spot, about: str, kind: str, **facts: object) -> None:
+        """Keep a fault found after the row was read."""
+        self.faults.append(self.at(spot, about, kind, facts))
+
+    def remark(self, spot: Spot, about: str, kind: str, **facts: object) -> None:
+        """Keep a remark found after the row was read."""
+        self.remarks.append(self.at(spot, about, kind, facts))
+
+    def at(self, spot: Spot, about: str, kind: str, facts: Mapping[str, object]) -> Fault:
+        """A fault at a row; `about` is a field with a column in the file, or the column as it is shown."""
+        return Fault(kind, spot.sheet, spot.row, self.columns.get((spot.sheet, about), about), facts)
+
+    def nothing(self) -> Fault:
+        """A file with headers and no rows."""
+        return Fault("no_rows")
 
     def shown(self) -> tuple[Fault, ...]:
         """The faults, cut to a number a person can read, with a last line for the rest."""
@@ -89,13 +106,13 @@ class Row:
 
     def has(self, column: int) -> bool:
         """Whether the cell says anything, a formula without a value included."""
-        cell = self._cell(column)
+        cell = self.origin(column)
         sheet = self.table.sheet
         return bool(plain(sheet.value(*cell))) or cell in sheet.formulas or cell in sheet.errors
 
     def value(self, column: int) -> Value:
         """The cell's value, of a merged block its one value; None (and a fault) when it may not be used."""
-        sheet, cell = self.table.sheet, self._cell(column)
+        sheet, cell = self.table.sheet, self.origin(column)
         if cell in sheet.formulas:
             self.fault(column, "formula", cell=f"{letter(cell[1])}{cell[0] + 1}")
         elif cell in sheet.errors:
@@ -124,7 +141,8 @@ class Row:
         name = self.table.column_name(place) if place >= 0 else ""
         return Fault(kind, self.table.sheet.name, self.index + 1, name, facts)
 
-    def _cell(self, column: int) -> Cell:
+    def origin(self, column: int) -> Cell:
+        """The first cell of the merged block this cell belongs to, or the cell itself."""
         return self.table._origins.get((self.index, column), (self.index, column))
 
     def _allowed(self, column: int, value: Value) -> Value:
@@ -138,11 +156,9 @@ class Row:
         return value
 
 
-def find_tables(
-    sheets: Sequence[Sheet], wanted: Headers, required: Sequence[str], findings: Findings
-) -> list[Table]:
+def find_tables(book: Book, wanted: Headers, required: Sequence[str], findings: Findings) -> list[Table]:
     """The table of every sheet that has one; a sheet without is remarked, and a fault when no sheet has."""
-    filled = [sheet for sheet in sheets if any(value is not None for row in sheet.rows for value in row)]
+    filled = [sheet for sheet in book.sheets if any(value is not None for row in sheet.rows for value in row)]
     tables: list[Table] = []
     without: list[Fault] = []
     for sheet in filled:
@@ -157,6 +173,7 @@ def find_tables(
         findings.faults += without
     else:
         findings.remarks += [Fault("sheet_passed_over", sheet=one.sheet) for one in without]
+    findings.remarks += [Fault("sheet_hidden", sheet=name) for name in book.hidden]
     return tables
 
 
@@ -173,6 +190,8 @@ def _find_table(sheet: Sheet, wanted: Headers, required: Sequence[str], findings
                 findings.faults.append(Fault("header_twice", sheet.name, index + 1, place))
         missing = [name for name in required if name not in columns]
         if not missing:
+            for name, column in columns.items():
+                findings.columns[sheet.name, name] = f"{letter(column)} {texts[column]}"
             return Table(sheet, index, columns, {c: t for c, t in texts.items() if t}, findings, index + 1)
         if len(columns) > best[0]:
             best = (len(columns), missing)
@@ -190,5 +209,3 @@ def _merged(sheet: Sheet, body_row: int) -> dict[Cell, Cell]:
         for row in range(merge.top, min(merge.bottom, LIMITS.rows_max) + 1)
         for column in range(merge.left, merge.right + 1)
     }
-
-

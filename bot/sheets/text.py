@@ -12,7 +12,18 @@ _HIDDEN = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206
 _SPACES = re.compile(r"[^\S\n]+")
 _DOTS = str.maketrans(dict.fromkeys("•・‧∙⋅．●", "·"))
 # Letters of one of these groups next to letters of another are taken for a disguise.
-_SCRIPTS = ("CJK", "LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "HANGUL", "HIRAGANA", "KATAKANA", "ARABIC")
+_SCRIPTS = (
+    "CJK",
+    "LATIN",
+    "CYRILLIC",
+    "GREEK",
+    "ARMENIAN",
+    "CHEROKEE",
+    "HANGUL",
+    "HIRAGANA",
+    "KATAKANA",
+    "ARABIC",
+)
 
 
 def plain(value: Value) -> str:
@@ -49,10 +60,12 @@ def person(text: str) -> str:
     return re.sub(r"\s+", " ", name)
 
 
-def disguised(text: str) -> bool:
-    """Whether a name mixes scripts or carries characters nobody sees (a homoglyph, a zero-width mark)."""
+def disguised(text: str, *, mixed: bool = True) -> bool:
+    """Whether a name carries characters nobody sees or, with `mixed`, letters of two scripts (a homoglyph)."""
     if _HIDDEN.search(text):
         return True
+    if not mixed:
+        return False
     scripts = {
         next((script for script in _SCRIPTS if unicodedata.name(one, "").startswith(script)), "other")
         for one in text
@@ -63,6 +76,9 @@ def disguised(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether this can be a person's name: letters first, at most 40 of them, no separators."""
-    return bool(text) and len(text) <= 40 and text[0].isalpha() and all(
-        one.isalnum() or unicodedata.category(one) == "Mn" or one in " ·-'.()" for one in text
+    return (
+        bool(text)
+        and len(text) <= 40
+        and text[0].isalpha()
+        and all(one.isalnum() or unicodedata.category(one) == "Mn" or one in " ·-'.()" for one in text)
     )
