@@ -119,6 +119,7 @@ class World:
     settings: WebSettings
     port: int
     database: Database
+    folder: Path
     told: int = 0
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
@@ -321,7 +322,7 @@ async def open_world(folder: Path, **options: Any) -> AsyncIterator[World]:
         await settle_people(door, clock.now())
         app = make_app(door, settings, media=media)
         async with serving(app, settings.port):
-            world = World(door, clock, media, settings, settings.port, database)
+            world = World(door, clock, media, settings, settings.port, database, folder)
             try:
                 yield world
             finally:

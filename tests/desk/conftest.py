@@ -1,0 +1,15 @@
+"""A served office, so that the board is read from a real database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.web.world import World, open_world
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Three units, eight people, the watch of one night."""
+    async with open_world(tmp_path) as opened:
+        yield opened
