@@ -2,7 +2,8 @@
 
     python -m bench.load URL --body TEMPLATE --first 1 --count 10000 --connections 50 [--header NAME:VALUE]
 
-In the template `%(n)d` is a number that grows by one from `--first`, and `%(m)d` is that number modulo `--modulo`.
+In the template `%(n)d` is a number that grows by one from `--first`; `%(c)d` is `--chat` plus that number modulo
+`--chats`.
 Prints one JSON line."""
 
 import argparse
@@ -36,7 +37,8 @@ class Plan:
     template: bytes
     next_number: int
     last_number: int
-    modulo: int
+    chat: int
+    chats: int
     ends_at: float
 
     def request(self) -> bytes | None:
@@ -45,7 +47,7 @@ class Plan:
             return None
         number = self.next_number
         self.next_number += 1
-        body = self.template % {b"n": number, b"m": number % self.modulo}
+        body = self.template % {b"n": number, b"c": self.chat + number % self.chats}
         return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(body), body)
 
 
@@ -105,7 +107,8 @@ async def run(words: argparse.Namespace) -> Measured:
         words.body.encode(),
         words.first,
         words.first + words.count - 1,
-        words.modulo,
+        words.chat,
+        words.chats,
         began + words.seconds,
     )
     latencies: list[float] = []
@@ -138,7 +141,8 @@ def main() -> None:
     parser.add_argument("--body", required=True)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--modulo", type=int, default=1_000_000_000)
+    parser.add_argument("--chat", type=int, default=1)
+    parser.add_argument("--chats", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--header", action="append", default=[])

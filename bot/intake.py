@@ -75,8 +75,7 @@ class TransactionalInbox:
         self._count += len(group.rows)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all(), name="intake")
-        # The writer belongs to everybody who waits: a request that is cancelled must not stop it.
-        await asyncio.shield(group.done)
+        await group.done
 
     async def _write_all(self) -> None:
         try:

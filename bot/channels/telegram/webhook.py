@@ -36,6 +36,7 @@ def _answer(status: int, reason: str = "") -> tuple[Message, Message]:
 OK = _answer(200)
 NOT_AN_UPDATE = _answer(400, "the body is not a Telegram update")
 WRONG_SECRET = _answer(403, "wrong or missing secret token")
+NOT_POST = _answer(405, "only POST")
 TOO_LARGE = _answer(413, f"the body is over {BODY_BYTES_MAX} bytes")
 UNSTORED = _answer(503, "cannot be stored now, send it again")
 
@@ -50,6 +51,8 @@ class _TooLarge(Exception):
 
 class Webhook:
     """The route as a bare ASGI application: it is the hottest path of the desk."""
+
+    is_callback = True  # Served before the screen's guards; what it needs it checks itself.
 
     def __init__(self, intake: Intake, secret: str) -> None:
         self._intake = intake
@@ -70,13 +73,15 @@ class Webhook:
         await send(body)
 
     async def _take(self, scope: Scope, receive: Receive) -> tuple[Message, Message]:
+        if scope["method"] != "POST":
+            return NOT_POST
         secret, size = b"", b""
         for name, value in scope["headers"]:
             if name == _SECRET_HEADER:
                 secret = value
             elif name == b"content-length":
                 size = value
-        # An empty secret would let everybody in.
+        # An empty secret would let everybody in. Without the secret not even a body is waited for.
         if not self._secret or not hmac.compare_digest(secret, self._secret):
             self.wrong_secrets += 1
             return WRONG_SECRET

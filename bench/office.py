@@ -1,0 +1,203 @@
+"""What a figure needs: an office in a folder of its own, a fake Telegram and a desk as processes."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.clock import SystemClock
+from bot.store.sql import Database
+from roster.model import Account, Officer, Role, Unit
+
+ROOT = Path(__file__).parent.parent
+SECRET = "bench-Secret-7"  # noqa: S105  # Of an office that exists for a minute.
+TOKEN = "7000000001:AAEbenchbenchbenchbenchbenchbenchbench"  # noqa: S105  # As above.
+READY_SECONDS_MAX = 60
+FIRST_CHAT = 1_000_001
+
+CONFIG = """
+[office]
+name = "测速应急办"
+[database]
+url = "sqlite+aiosqlite:///{folder}/muster.db"
+[attachments]
+path = "{folder}/attachments"
+[web]
+port = {port}
+public_url = "http://127.0.0.1:{port}"
+[telegram]
+token = "{token}"
+base_url = "{base_url}"
+mode = "webhook"
+webhook_secret = "{secret}"
+[limits]
+messages_per_minute = 100000
+[[roll_call]]
+name = "全员点名"
+cron = "0 8 1 1 *"
+roles = ["duty"]
+on_time_minutes = 50
+answer_window_minutes = 60
+remind_after_minutes = []
+[[bulletin]]
+name = "每日要情"
+cron = "0 0 1 1 *"
+to = ["role:office"]
+kind = "daily"
+"""
+
+
+@dataclass(frozen=True)
+class Office:
+    """A configured office on disk."""
+
+    folder: Path
+    config: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def webhook(self) -> str:
+        return f"{self.url}/channels/telegram/webhook"
+
+    @property
+    def database(self) -> Database:
+        return Database(f"sqlite+aiosqlite:///{self.folder}/muster.db")
+
+
+def make_office(folder: Path, base_url: str) -> Office:
+    """Write the configuration."""
+    port = free_port()
+    config = folder / "config.toml"
+    text = CONFIG.format(folder=folder, port=port, token=TOKEN, base_url=base_url, secret=SECRET)
+    config.write_text(text, "utf-8")
+    config.chmod(0o600)
+    return Office(folder, config, port)
+
+
+async def fill(database: Database, officers: int) -> None:
+    """Put duty officers into the database, each bound to a Telegram chat."""
+    now = SystemClock().now()
+    units = [Unit(f"unit-{number}", f"第{number}镇") for number in range(24)]
+    people = [
+        Officer(f"officer-{number}", f"第{number}号", units[number % 24].id, role=Role.duty)
+        for number in range(officers)
+    ]
+    accounts = [
+        Account(f"account-{number}", f"officer-{number}", "telegram", str(FIRST_CHAT + number), now)
+        for number in range(officers)
+    ]
+    async with database.begin() as store:
+        await store.add(*units, *people, *accounts)
+
+
+@contextlib.contextmanager
+def fake_telegram(*words: str) -> Iterator[dict[str, Any]]:
+    """The fake Bot API as a process; gives what it prints about itself."""
+    command = [sys.executable, "-m", "tests.fakes.telegram_server", "--token", TOKEN, *words]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603  # Our own words.
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        stop(process)
+
+
+@contextlib.contextmanager
+def desk(office: Office) -> Iterator[subprocess.Popen[bytes]]:
+    """The desk as a process, ready to take messages."""
+    process = start_desk(office)
+    try:
+        wait_ready(office, process)
+        yield process
+    finally:
+        stop(process)
+
+
+def start_desk(office: Office) -> subprocess.Popen[bytes]:
+    """Start the desk without waiting."""
+    log = (office.folder / "desk.log").open("ab")
+    command = [sys.executable, "-m", "bot", "run", "--config", str(office.config)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)  # noqa: S603  # Our own words.
+
+
+def wait_ready(office: Office, process: subprocess.Popen[bytes]) -> float:
+    """Wait for /readyz; the seconds it took. Raises RuntimeError when the desk ended instead."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < READY_SECONDS_MAX:
+        if process.poll() is not None:
+            raise RuntimeError((office.folder / "desk.log").read_text("utf-8")[-2000:])
+        with contextlib.suppress(OSError):
+            get(f"{office.url}/readyz")
+            return time.perf_counter() - began
+        time.sleep(0.01)
+    raise RuntimeError("the desk did not become ready")
+
+
+def get(url: str) -> Any:
+    """A JSON answer. Raises OSError for anything but 200."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # Loopback, built here.
+        return json.loads(answer.read())
+
+
+def load(url: str, body: str, **words: object) -> dict[str, float]:
+    """Post a body many times from a process of its own (`bench.load`)."""
+    command = [sys.executable, "-m", "bench.load", url, "--body", body]
+    command += ["--header", f"X-Telegram-Bot-Api-Secret-Token:{SECRET}"]
+    for name, value in words.items():
+        command += [f"--{name}", str(value)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # Our own words.
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """End a process, by force if it must be."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def peak_mib(process: subprocess.Popen[Any]) -> float:
+    """The most memory a process ever held, in MiB (VmHWM)."""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def update(text: str) -> str:
+    """A Telegram text message as a template for `bench.load`: a new update each time, from chat %(c)d."""
+    person = '"first_name":"测"'
+    return (
+        '{"update_id":%(n)d,"message":{"message_id":%(n)d,"date":1700000000,'
+        f'"chat":{{"id":%(c)d,"type":"private",{person}}},"from":{{"id":%(c)d,"is_bot":false,{person}}},'
+        f'"text":"{text}"}}}}'
+    )
+
+
+MACHINE = f"{os.cpu_count()} CPUs, Python {sys.version.split()[0]}"
