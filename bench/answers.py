@@ -13,7 +13,8 @@ from bench.result import Result
 from bot.clock import SystemClock
 from desk.model import Letter
 from desk.ports import ulid
-from roster.model import Answer, Result as Stands, RollCall
+from roster.model import Answer, RollCall
+from roster.model import Result as Stands
 
 ANSWERS = 4_000
 RATIO_MIN = 0.08

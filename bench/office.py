@@ -20,8 +20,8 @@ from bot.store.sql import Database
 from roster.model import Account, Officer, Role, Unit
 
 ROOT = Path(__file__).parent.parent
-SECRET = "bench-Secret-7"  # noqa: S105  # Of an office that exists for a minute.
-TOKEN = "7000000001:AAEbenchbenchbenchbenchbenchbenchbench"  # noqa: S105  # As above.
+SECRET = "bench-Secret-7"  # Of an office that exists for a minute.
+TOKEN = "7000000001:AAEbenchbenchbenchbenchbenchbenchbench"  # As above.
 READY_SECONDS_MAX = 60
 FIRST_CHAT = 1_000_001
 
@@ -108,7 +108,7 @@ async def fill(database: Database, officers: int) -> None:
 def fake_telegram(*words: str) -> Iterator[dict[str, Any]]:
     """The fake Bot API as a process; gives what it prints about itself."""
     command = [sys.executable, "-m", "tests.fakes.telegram_server", "--token", TOKEN, *words]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603  # Our own words.
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # Our own words.
     try:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
@@ -131,7 +131,7 @@ def start_desk(office: Office) -> subprocess.Popen[bytes]:
     """Start the desk without waiting."""
     log = (office.folder / "desk.log").open("ab")
     command = [sys.executable, "-m", "bot", "run", "--config", str(office.config)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)  # noqa: S603  # Our own words.
+    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)  # Our own words.
 
 
 def wait_ready(office: Office, process: subprocess.Popen[bytes]) -> float:
@@ -149,7 +149,7 @@ def wait_ready(office: Office, process: subprocess.Popen[bytes]) -> float:
 
 def get(url: str) -> Any:
     """A JSON answer. Raises OSError for anything but 200."""
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # Loopback, built here.
+    with urllib.request.urlopen(url, timeout=10) as answer:  # Loopback, built here.
         return json.loads(answer.read())
 
 
@@ -159,7 +159,7 @@ def load(url: str, body: str, **words: object) -> dict[str, float]:
     command += ["--header", f"X-Telegram-Bot-Api-Secret-Token:{SECRET}"]
     for name, value in words.items():
         command += [f"--{name}", str(value)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # Our own words.
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # Our own words.
     measured: dict[str, float] = json.loads(done.stdout)
     return measured
 

@@ -5,8 +5,9 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 
 import uvicorn
@@ -31,7 +32,7 @@ from bot.town.rules import town_policy
 from bot.town.seed import seed
 from bot.wording import Wording
 from desk import troubles
-from desk.ports import Bell, Channel, Clock, WorkQueue
+from desk.ports import Bell, Channel, Clock
 from handlers.flow import find_flows
 from roster import calendar
 from web.app import make_app
@@ -54,7 +55,7 @@ class App:
 
     config: Config
     door: OfficeDoor
-    queue: WorkQueue
+    queue: EmbeddedQueue
     inbox: TransactionalInbox
     media: MediaFolder
     channels: dict[str, Channel]
@@ -100,7 +101,7 @@ async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[A
             start("queue", app.queue.run)
             start("scheduler", app.scheduler.run)
             for name, channel in app.channels.items():
-                start(name, lambda channel=channel: channel.run(app.inbox.take))
+                start(name, partial(channel.run, app.inbox.take))
             async with _serving(server, listener, streams_end):
                 yield app
 
@@ -135,7 +136,7 @@ async def _put_together(
     if config.demonstration:
         await seed(door, media, clock.now())
         town = TownActions(door, opened["webchat"])
-    routes = [route for channel in opened.values() for route in channel.routes()]
+    routes = [route for channel in opened.values() for route in _routes(channel)]
     screen = make_app(door, config.web_settings(), routes, town, media=media, queue_alive=queue.alive)
     app = App(config, door, queue, inbox, media, opened, Scheduler(door), listener.getsockname()[1])
     return app, _server(_Front(screen, routes)), screen.state.close
@@ -160,7 +161,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its own signal handling: the desk decides when to stop."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def, override]  # As uvicorn declares it.
+    def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals alone."""
         yield
 
@@ -221,6 +222,12 @@ async def _for_ever(name: str, act: Callable[[], Awaitable[None]]) -> None:
         except Exception:  # One part's failure must not take the others along.
             log.exception("%s stopped unexpectedly and starts again in %d s", name, RESTART_SECONDS)
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=RESTART_SECONDS)
+
+
+def _routes(channel: Channel) -> Sequence[BaseRoute]:
+    """What a channel wants served; one that is only polled has nothing."""
+    routes = getattr(channel, "routes", None)
+    return routes() if routes is not None else ()
 
 
 async def _close_channels(opened: dict[str, Channel]) -> None:
