@@ -3,23 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.queue import rows
 from bot.queue.picking import Batch, Claims, Kind, pick
+from bot.queue.running import Runner
 from bot.store import StoreUnavailable
 from desk.model import Job, Lane
-from desk.ports import Clock, Depth, Handler, Postpone, Stale, Store, Transactions
+from desk.ports import Clock, Depth, Handler, Store, Transactions
 
 log = logging.getLogger(__name__)
 
 REREAD_SECONDS = 1.0  # However quiet it is: the clock may jump, another process may have put work.
 NAP_SECONDS = 0.001  # However near the next moment is: a clock that is held back must not make us spin.
-STORE_REST_SECONDS = 1.0
 PAGE = 250
-STALE_RUNS_MAX = 3
 ALIVE_SECONDS_MAX = 15.0
 
 
@@ -27,10 +26,10 @@ ALIVE_SECONDS_MAX = 15.0
 class Bounds:
     """How much runs at the same time, and how long."""
 
-    workers_max: int = 8
+    workers_max: int = 16
     bulk_max: int = 6  # Of the workers: the rest is always free for what is urgent.
     run_seconds_max: float = 600.0
-    finish_seconds: float = 10.0  # What runs at the stop may take this long.
+    finish_seconds: float = 7.0  # What runs at the stop may take this long; the whole desk has ten.
 
 
 class EmbeddedQueue:
@@ -48,11 +47,9 @@ class EmbeddedQueue:
         self._bounds = bounds or Bounds()
         self._kinds: dict[str, Kind] = {}
         self._claims = Claims(self._kinds, self._bounds.workers_max, self._bounds.bulk_max)
+        self._runner = Runner(transactions, clock, self._kinds, self._bounds.run_seconds_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
-        self._closing = asyncio.Event()
-        self._ended: set[str] = set()  # Running jobs whose handler called `done`.
-        self._again: set[str] = set()  # Running jobs that were put again meanwhile.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
         self._knows_kinds = False
         self._now: datetime | None = None
@@ -66,7 +63,7 @@ class EmbeddedQueue:
         for job, is_new in zip(jobs, are_new, strict=True):
             claimed = self._claims.jobs.get(job.id)
             if claimed is not None and not is_new:
-                await self._put_again(store, job, claimed)
+                await self._runner.keep(store, job, claimed)
 
     async def cancel(self, store: Store, ids: Sequence[str]) -> None:
         """Forget jobs that have not run."""
@@ -74,8 +71,7 @@ class EmbeddedQueue:
 
     async def done(self, store: Store, jobs: Sequence[Job]) -> None:
         """End these jobs in the handler's own transaction."""
-        await self._remove(store, jobs)
-        self._ended.update(job.id for job in jobs if job.id in self._claims.jobs)
+        await self._runner.end(store, jobs)
 
     async def retry(self, store: Store, ids: Sequence[str]) -> None:
         """Let parked jobs run again, with all their retries."""
@@ -104,13 +100,13 @@ class EmbeddedQueue:
 
     async def run(self) -> None:
         """Work until cancelled; then nothing more is started, and what runs may finish within its bound."""
-        self._closing.clear()
+        self._runner.closing.clear()
         try:
             while True:
                 self._woken.clear()
                 await self._rest(await self._look())
         finally:
-            self._closing.set()
+            self._runner.closing.set()
             self._looked_at = None
             await self._finish()
 
@@ -135,7 +131,7 @@ class EmbeddedQueue:
             pause = await self._start_due()
         except StoreUnavailable as error:
             log.warning("The queue cannot read its jobs, and looks again in a second: %s", error)
-            return STORE_REST_SECONDS
+            return REREAD_SECONDS
         except Exception:
             log.exception("The queue failed to look for work, and looks again in a second")
             return REREAD_SECONDS
@@ -224,100 +220,12 @@ class EmbeddedQueue:
 
     async def _work(self, batch: Batch) -> None:
         try:
-            await self._hand_over(batch.jobs)
+            await self._runner.run(batch.jobs)
         finally:
-            ids = {job.id for job in batch.jobs}
             self._claims.release(batch)
-            self._released |= ids
-            self._ended -= ids
-            self._again -= ids
+            self._released.update(job.id for job in batch.jobs)
             self.wake()
-
-    async def _hand_over(self, jobs: Sequence[Job]) -> None:
-        """Run the handler and do to the rows what its outcome asks for."""
-        try:
-            await self._call(jobs)
-        except Postpone as later:
-            until = later.until
-            await self._write(lambda store: rows.rewrite(store, jobs, lambda job: replace(job, due_at=until)))
-        except StoreUnavailable as error:
-            log.warning("%s waits for the database: %s", _named(jobs), error)
-            await self._pause(STORE_REST_SECONDS)
-        except Exception as error:
-            if len(jobs) == 1:
-                await self._fail(jobs[0], error)
-            else:
-                log.info("%s failed together and run one by one: %r", _named(jobs), error)
-                await self._run_one_by_one(jobs)
-        else:
-            left = [job for job in jobs if job.id not in self._ended]
-            if left:
-                await self._write(lambda store: self._remove(store, left))
-
-    async def _call(self, jobs: Sequence[Job]) -> None:
-        handler = self._kinds[jobs[0].kind].handler
-        for is_last in (number == STALE_RUNS_MAX for number in range(1, STALE_RUNS_MAX + 1)):
-            try:
-                async with asyncio.timeout(self._bounds.run_seconds_max):
-                    await handler(jobs)
-                return
-            except Stale:  # Somebody else was first: read again, decide again.
-                if is_last:
-                    raise
-
-    async def _run_one_by_one(self, jobs: Sequence[Job]) -> None:
-        async with self._transactions.read() as store:
-            waiting = await rows.unchanged(store, jobs)
-        self._ended.difference_update(job.id for job in waiting)
-        for job in waiting:
-            if self._closing.is_set():
-                return
-            await self._hand_over([job])
-
-    async def _fail(self, job: Job, error: Exception) -> None:
-        after = rows.as_failed(job, f"{type(error).__name__}: {error}", self._clock.now())
-        outcome = "is parked" if after.parked else f"is tried again at {after.due_at.isoformat()}"
-        log.error("%s failed %d times and %s", _named([job]), after.attempts, outcome, exc_info=error)
-        await self._write(lambda store: rows.rewrite(store, [job], lambda _: after))
-
-    async def _write(self, write: Callable[[Store], Awaitable[None]]) -> None:
-        """Write what became of jobs, as long as it takes the database to serve; at the stop the rows stay due."""
-        while True:
-            try:
-                async with self._transactions.begin() as store:
-                    await write(store)
-                return
-            except StoreUnavailable as error:
-                log.warning("The queue cannot write what became of its jobs: %s", error)
-                await self._pause(STORE_REST_SECONDS)
-            if self._closing.is_set():
-                return
-
-    async def _remove(self, store: Store, jobs: Sequence[Job]) -> None:
-        again = [job for job in jobs if job.id in self._again]
-        if again:
-            gone = {job.id for job in again} - {job.id for job in await rows.unchanged(store, again)}
-            jobs = [job for job in jobs if job.id not in gone]
-        await store.remove(Job, [job.id for job in jobs])
-
-    async def _put_again(self, store: Store, job: Job, claimed: Job) -> None:
-        """The row of a running job takes the new due time; its run will find it changed and leave it."""
-        row = await store.get(Job, job.id)
-        if row is not None and not row.parked and row.due_at == claimed.due_at:
-            self._again.add(job.id)
-            due_at = max(job.due_at, claimed.due_at + rows.TICK)
-            await store.change(row, due_at=due_at, attempts=0, error="")
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
 
 
 def _as_unknown(job: Job) -> Job:
     return replace(job, parked=True, error=f"nothing handles {job.kind!r} in this version")
-
-
-def _named(jobs: Sequence[Job]) -> str:
-    first = jobs[0]
-    return f"{first.kind} {first.id}" if len(jobs) == 1 else f"{len(jobs)} {first.kind} jobs"

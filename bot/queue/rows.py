@@ -27,6 +27,8 @@ def as_failed(job: Job, error: str, now: datetime) -> Job:
 
 async def unchanged(store: Store, claimed: Collection[Job]) -> list[Job]:
     """The claimed jobs whose rows are as they were: not ended, not cancelled, not put again meanwhile."""
+    if not claimed:
+        return []
     rows = {row.id: row for row in await store.find(Job, id_in=[job.id for job in claimed])}
     return [job for job in claimed if job.id in rows and rows[job.id].due_at == job.due_at]
 

@@ -154,10 +154,10 @@ async def test_jobs_without_a_key_run_side_by_side_up_to_a_bound(bench: Bench) -
         await until(lambda: heard.running == 4 and other.running == 4)
         await bench.put(*(job(f"y{n}", "other") for n in range(20)))
         heard.free.set()
-        await until(lambda: other.running == 8)
+        await until(lambda: other.running == 16)
         other.free.set()
         await bench.empty()
-    assert (heard.running_most, other.running_most) == (4, 8)
+    assert (heard.running_most, other.running_most) == (4, 16)
 
 
 async def test_urgent_work_never_waits_behind_ten_thousand_bulk_jobs(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from bot.queue.embedded import Bounds, EmbeddedQueue
 from bot.store import StoreUnavailable
 from bot.store.memory import MemoryDatabase
 from desk.model import Job, Lane, Setting
-from desk.ports import Store
+from desk.ports import Postpone, Store
 from tests.bot.queue.parts import NOW, Bench, Heard, SetClock, job, until
 
 
@@ -281,6 +281,24 @@ async def test_a_handler_that_never_returns_fails_and_frees_its_place() -> None:
         stuck.free.set()
         await bench.put(job("b", key="k"))
         await until(lambda: stuck.finished == ["b"])
+
+
+async def test_an_outcome_that_cannot_be_written_is_logged_and_does_not_spin(
+    memory_bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    naive = NOW.replace(tzinfo=None)
+    heard, other = Heard(lambda jobs: Postpone(naive)), Heard()
+    memory_bench.queue.handle("work", heard)
+    memory_bench.queue.handle("other", other)
+    await memory_bench.put(job("a"))
+    async with memory_bench.running():
+        await until(lambda: "could not be written" in caplog.text)
+        await memory_bench.put(job("b", "other"))
+        await until(lambda: other.finished == ["b"])
+        await memory_bench.looked()
+        assert heard.ids == ["a"]
+        heard.fails = lambda jobs: None
+        await memory_bench.empty()
 
 
 async def test_bulk_jobs_of_many_kinds_leave_workers_for_urgent_work(memory_bench: Bench) -> None:
