@@ -130,7 +130,7 @@ async def _put_together(
 
     opened = channels.open_channels(config.channels, channels.Services(inbox, trouble, door, media))
     postman = Postman(door, queue, opened, Wording.of(policy))
-    switchboard = Switchboard(door, queue, opened, find_flows())
+    switchboard = Switchboard(door, queue, opened, find_flows(), inbox.calm)
     work.register(queue, door, switchboard, postman, Fetcher(door, opened, media))
     town = None
     if config.demonstration:

@@ -12,6 +12,8 @@ from desk.ports import Bell, Clock, Store, Transactions, WorkQueue
 HEAR = "hear"
 GROUP_MAX = 200  # Rows in one commit.
 WAITING_MAX = 5_000  # Beyond this a platform is told to come again.
+FLOOD_ROWS = 8  # So many in one commit are a flood, until nothing like it came for a moment.
+FLOOD_LASTS_SECONDS = 0.03
 
 
 class IntakeFull(Exception):
@@ -38,6 +40,7 @@ class TransactionalInbox:
         self._waiting: deque[_Group] = deque()
         self._count = 0
         self._writer: asyncio.Task[None] | None = None
+        self._floods_until = 0.0
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Returns once the event is on disk; twice the same event is harmless. Raises IntakeFull, StoreUnavailable."""
@@ -59,6 +62,16 @@ class TransactionalInbox:
         """Wait until everything that came is on disk."""
         while self._writer is not None:
             await asyncio.wait([self._writer])
+
+    async def calm(self, seconds_max: float) -> bool:
+        """Waits until no flood of events comes in, at most this long; says whether it is calm.
+
+        Taking is what platforms wait for, so hearing lets it go first, and is never held up for long."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds_max
+        while (left := min(self._floods_until, ends_at) - loop.time()) > 0:
+            await asyncio.wait([loop.create_future()], timeout=left)
+        return loop.time() >= self._floods_until
 
     @property
     def waiting(self) -> int:
@@ -101,6 +114,8 @@ class TransactionalInbox:
             self._settle(taken or [self._waiting.popleft()], error)
         else:
             self._settle(taken, None)
+            if sum(len(group.rows) for group in taken) >= FLOOD_ROWS:
+                self._floods_until = asyncio.get_running_loop().time() + FLOOD_LASTS_SECONDS
             self._queue.wake()
             self._bell.ring()
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,14 +15,29 @@ log = logging.getLogger(__name__)
 
 SENDERS_COUNTED_MAX = 10_000
 ERROR_MAX = 300
+HOLD_SECONDS_MAX = 1.0
+FLOOD_BATCH = 8
+
+Calm = Callable[[float], Awaitable[bool]]  # Waits at most so many seconds; says whether no flood comes in.
+
+
+async def always_calm(seconds_max: float) -> bool:
+    """For a desk without an intake of its own."""
+    return True
 
 
 class Switchboard:
     """Gives every message to the flow that answers it. A batch shares one transaction; a poison one is isolated."""
 
     def __init__(
-        self, door: Door, queue: WorkQueue, channels: Mapping[str, Channel], flows: Sequence[Flow]
+        self,
+        door: Door,
+        queue: WorkQueue,
+        channels: Mapping[str, Channel],
+        flows: Sequence[Flow],
+        calm: Calm = always_calm,
     ) -> None:
+        self._calm = calm
         self._door = door
         self._queue = queue
         self._channels = channels
@@ -33,7 +48,16 @@ class Switchboard:
         self._paces = Paces(door.policy.limits.messages_per_minute)
 
     async def hear(self, jobs: Sequence[Job]) -> None:
-        """Hear stored events. Their effects, their state and the end of their jobs are one transaction."""
+        """Hear stored events. Their effects, their state and the end of their jobs are one transaction.
+
+        While a flood of events comes in, few are heard at a time, so that platforms need not wait for us."""
+        left = list(jobs)
+        while left:
+            count = len(left) if await self._calm(HOLD_SECONDS_MAX) else FLOOD_BATCH
+            await self._hear_together(left[:count])
+            left = left[count:]
+
+    async def _hear_together(self, jobs: Sequence[Job]) -> None:
         async with self._door.open() as desk:
             rows = await desk.store.find(InboxRow, id_in=[job.ref for job in jobs], state=InboxState.new)
             waiting = {row.id: row for row in rows}
