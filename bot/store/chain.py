@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 from bot.store.columns import clean, to_text
-from desk.ports import LogEntry
+from desk.ports import LogEntry, Store
 from incidents.model import LogLine
 
 START = "0" * 64
+PAGE = 2000
 
 
 class Break(StrEnum):
@@ -104,3 +105,18 @@ def verify(lines: Iterable[LogLine], published: Mapping[int, str] | None = None)
     for line in lines:
         verification.read(line)
     return verification.end()
+
+
+async def verify_log(store: Store, published: Mapping[int, str] | None = None) -> Verification:
+    """The whole stored log, verified page by page; the result's `faults`, `sequence` and `hash` tell of its end."""
+    verification = Verification(published)
+    after: int | None = None
+    while True:
+        more = {} if after is None else {"sequence_from": after + 1}
+        lines = await store.find(LogLine, order=("sequence",), limit=PAGE, **more)
+        for line in lines:
+            verification.read(line)
+        if len(lines) < PAGE:
+            verification.end()
+            return verification
+        after = lines[-1].sequence
