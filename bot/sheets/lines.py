@@ -21,7 +21,9 @@ def entry_line(language: str, entry: Entry) -> str:
     """One difference."""
     facts = dict(entry.facts)
     if "changes" in facts:
-        facts["changes"] = [_change(language, *one) for one in facts["changes"]]
+        skipped = "unit_id" if entry.mark is Mark.added else ""  # Said beside the name already.
+        changes = [_change(language, *one) for one in facts["changes"] if one[0] != skipped]
+        facts["changes"] = changes or words(language, "join")["nothing_else"]
     if "presence" in facts:
         facts["presence"] = _word(language, facts["presence"])
     return say(language, "entry", entry.kind, facts)

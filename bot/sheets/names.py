@@ -13,7 +13,7 @@ from roster.model import Officer, Unit
 
 NAMES_PER_CELL_MAX = 30
 SUGGESTIONS = 3
-LIKENESS = 60  # Of 100: one wrong character in three.
+LIKENESS = 50  # Of 100: one wrong character in two.
 NOBODY = ("无", "-", "--", "—", "——", "/", "空", "空缺", "待定", "暂缺", "none", "n/a")
 _SEPARATORS = re.compile(r"[、,，;；/\n|]+")
 _ASIDE = re.compile(r"[(（]([^()（）]*)[)）]")

@@ -48,10 +48,10 @@ class Known:
 
 @dataclass(frozen=True)
 class _Line:
-    """What one row says of all its names."""
+    """What one row says of all its names; a row whose day cannot be read is read for its other faults."""
 
     row: Row
-    day: date
+    day: date | None
     unit: Unit | None
 
 
@@ -75,6 +75,7 @@ class _Reading:
     _remarked: set[str] = field(default_factory=set)
     _above: dict[str, str] = field(default_factory=dict)  # What 同上 means, by column.
     _day: date | None = None
+    _day_was_read: bool = True
 
     def __post_init__(self) -> None:
         self._people = People(self.known.officers, {unit.id: unit for unit in self.known.units.values()})
@@ -83,7 +84,7 @@ class _Reading:
     def read(self, table: Table) -> None:
         """All rows of one sheet."""
         self._above.clear()
-        self._day = None
+        self._day, self._day_was_read = None, True
         above = [plain(value) for row in table.sheet.rows[: table.header_row] for value in row]
         days = DayReader(self.known.today, year_of_title([table.sheet.name, *above]), table.sheet.since_1904)
         if "name" in table.columns and "post" in table.columns:
@@ -108,7 +109,7 @@ class _Reading:
         for row in table.rows():
             day = self._read_day(row, days)
             is_known, unit = self._read_unit(row)
-            if day is not None and is_known:
+            if is_known:
                 yield _Line(row, day, unit)
 
     def _long(self, line: _Line) -> None:
@@ -162,21 +163,24 @@ class _Reading:
                 first[watch].fault(columns[0].column, "post_empty", post=columns[0].post)
 
     def _read_day(self, row: Row, days: DayReader) -> date | None:
+        """The row's day, else the one above it; None, with its fault named once, when it cannot be read."""
         column = row.table.columns["date"]
-        faults = len(self.findings.faults)
-        value = row.value(column)
-        text = plain(value)
-        if not text or text in DITTO:
-            if self._day is None and len(self.findings.faults) == faults:
+        if not row.has(column) or plain(row.table.sheet.value(*row.origin(column))) in DITTO:
+            if self._day is None and self._day_was_read:
                 row.fault(column, "empty_cell")
-            return self._day if len(self.findings.faults) == faults else None
-        try:
-            self._day = days.read(value)
-            check_weekday(self._day, row.text("weekday"))
-        except Unreadable as fault:
-            row.fault(column, fault.kind, **{"value": text[:40], **fault.facts})
+            return self._day
+        self._day, self._day_was_read = None, False
+        value = row.value(column)
+        if value is None:
             return None
-        return self._day
+        try:
+            day = days.read(value)
+            check_weekday(day, row.text("weekday"))
+        except Unreadable as fault:
+            row.fault(column, fault.kind, **{"value": plain(value)[:40], **fault.facts})
+            return None
+        self._day, self._day_was_read = day, True
+        return day
 
     def _read_unit(self, row: Row) -> tuple[bool, Unit | None]:
         """Whether it can be known whose row this is, and the unit; None when the officers' own units decide."""
@@ -205,8 +209,9 @@ class _Reading:
     ) -> bool:
         """The cell's people on this watch; says whether the cell names anybody, known or not."""
         row = line.row
+        day = line.day or self.known.today
         try:
-            starts_at, ends_at = self.known.watches.read(line.day, shift)
+            starts_at, ends_at = self.known.watches.read(day, shift)
         except Unreadable as fault:
             row.fault("shift" if "shift" in row.table.columns else column.column, fault.kind, **fault.facts)
             return True
@@ -217,7 +222,7 @@ class _Reading:
         for officer in found:
             if isinstance(officer, NotFound):
                 row.fault(column.column, officer.kind, **officer.facts)
-            else:
+            elif line.day is not None:
                 unit_id = line.unit.id if line.unit else officer.unit_id
                 self._keep(
                     row, column, ShiftRow(unit_id, column.post, officer.id, starts_at, ends_at, presence)

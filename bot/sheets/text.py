@@ -37,7 +37,7 @@ def plain(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.15g}"
     text = str(value).replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "")
-    if text.startswith("'") and text[1:2] in FORMULA_STARTS:
+    if text.startswith("'") and text[1:].lstrip(" ").startswith(FORMULA_STARTS):
         text = text[1:]  # The guard that our own exports put before such text.
     return _SPACES.sub(" ", text).strip()
 
@@ -50,6 +50,11 @@ def key(text: str) -> str:
 def has_control(text: str) -> bool:
     """Whether the text holds control characters or half a character."""
     return bool(_CONTROL.search(text))
+
+
+def without_control(text: str) -> str:
+    """The text with a mark in the place of each control character."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def person(text: str) -> str:
