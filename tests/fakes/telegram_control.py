@@ -32,6 +32,7 @@ class Control:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
+            Route("/_control/phones", self.open_phones, methods=["POST"]),
             Route("/_control/phone/{id:int}/messages", self.messages, methods=["GET"]),
             Route("/_control/phone/{id:int}/taps", self.taps, methods=["GET"]),
             Route("/_control/phone/{id:int}/{action}", self.act, methods=["POST"]),
@@ -59,6 +60,13 @@ class Control:
         if isinstance(result, list):
             return answer({"said": [said.as_json() for said in result]})
         return answer(result.as_json() if result is not None else {})
+
+    async def open_phones(self, request: Request) -> Response:
+        """Open many phones that pressed start long ago: {"first": user id, "count": how many}."""
+        body = await request.json()
+        for number in range(int(body["count"])):
+            self.fake.phone(int(body["first"]) + number, started=True)
+        return answer({})
 
     async def messages(self, request: Request) -> Response:
         """Return what a phone shows now."""
