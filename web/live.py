@@ -23,6 +23,7 @@ SETTLE_SECONDS = 0.15  # Longer than READ_AFRESH_SECONDS, so that what rang is r
 READ_AFRESH_SECONDS = 0.1
 READ_ANYWAY_SECONDS = 1.0  # Another process may have written without ringing our bell.
 LINES_KEPT = 500
+NEVER = -1
 BATCH_MAX = 200
 STREAM_MINUTES_MAX = 10  # The browser comes back by itself, so no stream can hold a stopping server for long.
 
@@ -40,7 +41,7 @@ class Feed:
         self._lines: deque[LogLine] = deque(maxlen=LINES_KEPT)
         self._newest = -1
         self._read_at = 0.0
-        self._rings = -1  # The bell's count before the last reading.
+        self._rings = NEVER  # The bell's count before the last reading.
         self._turn = asyncio.Lock()
 
     async def newest(self) -> int:
@@ -78,6 +79,8 @@ class Feed:
                     found = await store.find(LogLine, order=("sequence",), limit=LINES_KEPT, **more)
                     self._lines.extend(found)
                     self._newest = found[-1].sequence if found else self._newest
+                    if len(found) == LINES_KEPT:
+                        rings = NEVER  # There is more: read on at the next look.
             self._read_at, self._rings = now, rings
 
 

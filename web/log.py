@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from desk.permissions import may_see
 from desk.ports import Store
 from incidents.model import Incident, LogLine
-from roster.model import Answer, Officer
+from roster.model import Answer, Officer, Unit
 from web.screen import Screen
 from web.sessions import Viewer
 
@@ -137,7 +137,7 @@ async def visible_lines(store: Store, viewer: Viewer, lines: Sequence[LogLine]) 
 
 
 async def view_lines(store: Store, lines: Sequence[LogLine]) -> list[LogLine]:
-    """The same lines with officers' ids replaced by their names, for reading only."""
+    """The same lines with officers' and units' ids replaced by their names, for reading only."""
     wanted = {line.actor for line in lines} | {
         line.subject.partition(":")[2] for line in lines if line.subject.startswith("officer:")
     }
@@ -146,6 +146,8 @@ async def view_lines(store: Store, lines: Sequence[LogLine]) -> list[LogLine]:
             wanted |= {one for one in _texts(line.facts.get(key)) if _ID.fullmatch(one)}
     wanted -= {"", "system"}
     people = {one.id: one.name for one in await store.find(Officer, id_in=sorted(wanted))} if wanted else {}
+    units = [line.subject.partition(":")[2] for line in lines if line.subject.startswith("unit:")]
+    people |= {one.id: one.name for one in await store.find(Unit, id_in=units)} if units else {}
     numbers = await _numbers(store, lines)
     return [replace(line, facts=_read(line, people, numbers)) for line in lines]
 

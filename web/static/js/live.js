@@ -82,7 +82,11 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("form button[disabled]")) button.disabled = false;
 });
-document.querySelector(".topnav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
+// On a phone the row of names is longer than the screen: the page one is on is brought into view.
+const current = document.querySelector(".topnav [aria-current]");
+if (current) current.closest("ul").scrollLeft = current.offsetLeft - 100;
+
 document.addEventListener("visibilitychange", follow);
 if (parts.length || document.querySelector("[data-live]")) setInterval(refresh, REFRESH_EVERY_MS);
 runClocks(refresh);

@@ -1,0 +1,57 @@
+"""What watchers ask: is it alive, can it take messages, and how does it stand."""
+
+import sqlite3
+from pathlib import Path
+
+from desk.model import Job, Lane
+from tests.web.world import World, open_world
+
+
+async def test_alive_and_ready_need_no_sign_in(world: World) -> None:
+    client = world.client()
+    assert (await client.get("/healthz")).text == "ok\n"
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "faults": []})
+
+
+async def test_a_database_that_takes_no_write_is_not_ready_and_heals_by_itself(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        client = world.client()
+        raw = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
+        raw.execute("BEGIN IMMEDIATE")
+        answer = await client.get("/readyz", timeout=30)
+        assert answer.status_code == 503
+        assert answer.json()["faults"][0].startswith("database: ")
+        assert (await client.get("/healthz")).status_code == 200
+        raw.execute("ROLLBACK")
+        raw.close()
+        assert (await client.get("/readyz", timeout=30)).status_code == 200
+
+
+async def test_row_21_a_locked_database_is_a_503_for_acts_while_reading_goes_on(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        incident = await world.report("起火")
+        client = await world.signed_in("o-chen")
+        raw = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
+        raw.execute("BEGIN IMMEDIATE")
+        assert (await client.get("/board")).status_code == 200
+        answer = await client.post(
+            f"/incidents/{incident.number}/sign", data={"csrf": world.csrf(client)}, timeout=60
+        )
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "10"
+        assert "系统正忙" in answer.text
+        raw.execute("ROLLBACK")
+        raw.close()
+        assert (await world.press(client, f"/incidents/{incident.number}/sign")).status_code == 303
+
+
+async def test_figures_are_for_this_machine_and_those_who_may_look(world: World) -> None:
+    await world.report("起火")
+    async with world.door.open() as desk:
+        await desk.store.add(Job("J1", "fetch", "x", world.clock.now(), lane=Lane.bulk, parked=True))
+    told = (await world.client().get("/metrics")).text
+    assert 'muster_open_incidents{severity="general"} 1.0' in told
+    assert "muster_jobs_parked 1.0" in told
+    assert "muster_loop_lag_seconds" in told
+    assert (await world.client().get("/metrics", headers={"X-Forwarded-For": "1.2.3.4"})).status_code == 403
