@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Dialect, Select, and_, bindparam, delete, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import Text, TypeDecorator
 
 from bot.store.columns import clean
@@ -145,13 +147,20 @@ class Statements:
         return found
 
     def _where(self, query: Select[Any], kind: type[Any], names: Sequence[str]) -> Select[Any]:
-        return query.where(and_(True, *(self._criterion(kind, name) for name in names)))
+        keyed = any(
+            parse(kind, name.partition("=")[0]) in ((key_of(kind), "is"), (key_of(kind), "in"))
+            for name in names
+        )
+        return query.where(and_(True, *(self._criterion(kind, name, keyed) for name in names)))
 
-    def _criterion(self, kind: type[Any], name: str) -> ColumnElement[bool]:
+    def _criterion(self, kind: type[Any], name: str, keyed: bool) -> ColumnElement[bool]:
         """`name` may end in "=none": comparing with nothing is another shape than comparing with a value."""
         criterion, _, none = name.partition("=")
         field, how = parse(kind, criterion)
-        column = TABLES[kind].c[field]
+        column: ColumnElement[Any] = TABLES[kind].c[field]
+        if keyed and field != key_of(kind) and not self.on_postgresql:
+            # SQLite takes "state = ?" for choosier than a list of ids and reads a whole backlog: "+" hides the index.
+            column = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
         if how == "in":
             return self._among(column, criterion)
         if how == "has":
@@ -161,7 +170,7 @@ class Statements:
             return column.is_not(None) if how == "not" else column.is_(None)
         given = bindparam(criterion, type_=column.type)
         if how == "not":
-            return column.is_distinct_from(given) if column.nullable else column != given
+            return column.is_distinct_from(given) if TABLES[kind].c[field].nullable else column != given
         return {"is": column.__eq__, "to": column.__le__, "from": column.__ge__}[how](given)
 
     def _among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, text
 from sqlalchemy.types import TypeEngine
 
 from bot.store.columns import Figure, Json, Moment, Named, Words
@@ -19,6 +19,9 @@ metadata = MetaData()
 TABLES: dict[type[Any], Table] = {}
 
 Values = Mapping[str, Any]
+_ROW_NUMBER = BigInteger().with_variant(
+    Integer(), "sqlite"
+)  # By this name SQLite's own row number is the key.
 
 
 def _column(name: str, hint: Any, *, key: bool) -> Column[Any]:
@@ -26,7 +29,8 @@ def _column(name: str, hint: Any, *, key: bool) -> Column[Any]:
     if get_origin(hint) in (Union, types.UnionType):
         given = [one for one in get_args(hint) if one is not type(None)]
         nullable, hint = len(given) < len(get_args(hint)), given[0]
-    return Column(name, _type(hint), primary_key=key, nullable=nullable, autoincrement=False)
+    kind = _ROW_NUMBER if key and hint is int else _type(hint)
+    return Column(name, kind, primary_key=key, nullable=nullable, autoincrement=False)
 
 
 def _type(hint: Any) -> TypeEngine[Any]:
@@ -86,6 +90,7 @@ _table(
     Account,
     "accounts",
     _unique("channel", "address", name="accounts_address"),
+    _index("address", name="accounts_place"),
     _index("officer_id", "rank", name="accounts_officer"),
 )
 _table(Invite, "invites", _index("officer_id", name="invites_officer"))
@@ -134,6 +139,9 @@ _table(
     _unique(
         "event_key", name="reports_event", where="event_key <> ''", holds=lambda row: row["event_key"] != ""
     ),
+    _index(
+        "event_key", name="reports_key"
+    ),  # A limited index answers no question that does not repeat its limit.
     _index("incident_id", "sequence", name="reports_incident"),
     _index("reporter_id", "received_at", name="reports_reporter"),
 )
@@ -193,6 +201,8 @@ _table(
         where="mine AND event_id <> ''",
         holds=lambda row: bool(row["mine"]) and row["event_id"] != "",
     ),
+    _index("address", "event_id", "id", name="chat_messages_key"),
+    _index("address", "id", name="chat_messages_address"),
 )
 counters = Table(
     "counters",

@@ -13,6 +13,7 @@ _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _TYPES: dict[str, TypeEngine[Any]] = {
     "": _TEXT,
     "int": sa.BigInteger(),
+    "row_number": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
     "bool": sa.Boolean(),
     "float": sa.Double(),
     "bytes": sa.LargeBinary(),
@@ -60,7 +61,7 @@ TABLES = {
         "id channel remote_id kind received_at:moment officer_id incident_id draft_id file_name "
         "mime bytes_count:int? digest state fault version:int"
     ),
-    "duty_log": "sequence:int at:moment kind subject actor facts previous hash",
+    "duty_log": "sequence:row_number at:moment kind subject actor facts previous hash",
     "letters": (
         "id kind facts choices lane made_at:moment subject officer_id channel address channels "
         "asks_place:bool amends interaction state attempts:int unknowns:int tried rendered? "
@@ -89,6 +90,10 @@ UNIQUE = (
     ("uq_chat_messages_sequence", "chat_messages", "address sequence"),
 )
 INDEXES = (
+    ("ix_accounts_place", "accounts", "address"),
+    ("ix_chat_messages_address", "chat_messages", "address id"),
+    ("ix_chat_messages_key", "chat_messages", "address event_id id"),
+    ("ix_reports_key", "reports", "event_key"),
     ("ix_units_name", "units", "name"),
     ("ix_officers_name", "officers", "name"),
     ("ix_officers_phone", "officers", "phone"),
