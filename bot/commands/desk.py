@@ -1,0 +1,50 @@
+"""`run` and `migrate`: the whole desk, and its database's schema."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from bot.commands.terminal import USAGE, complain, help_text, invocation, show
+
+ROLES = ("all", "web", "worker")
+
+
+def run(
+    context: typer.Context,
+    role: Annotated[str, typer.Option(metavar="|".join(ROLES), help=help_text("role"))] = "all",
+) -> None:
+    """Run the desk until it is told to stop."""
+    call = invocation(context)
+    config = call.config
+    if role not in ROLES:
+        hint = call.nearest(role, ROLES)
+        raise call.stop("bad_role", USAGE, role=role, roles=", ".join(ROLES), hint=hint)
+    if role != "all":
+        raise call.stop("role_needs_more", USAGE, role=role)
+    import uvloop  # Here, so that the other commands start without the desk's parts.
+
+    from bot import app
+    from bot.logging import set_up
+
+    set_up(config.log.level, config.log.format, config.secrets)
+    complain(*config.warnings, secrets=config.secrets)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(app.run(config))
+    raise typer.Exit(code)
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the database to the newest schema."""
+    from bot.store import files
+    from bot.store.migrations import head
+
+    call = invocation(context)
+    url = call.config.database.url
+    before = asyncio.run(files.current(url))
+    if before == head():
+        show(call.say("migrated_already", path=call.config.database_path, head=head()))
+        return
+    asyncio.run(files.upgrade(url))
+    kind = "migrated" if before else "migrated_new"
+    show(call.say(kind, path=call.config.database_path, before=before, head=head()))
