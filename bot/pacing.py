@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from desk.model import Bucket
+from desk.model import Bucket, Lane
 from desk.ports import ChannelLimits, Store
 
 OVERALL_BURST = 4  # So many may leave at once after a pause: a slow commit must not cost the rate.
+URGENT_BURST = (
+    20  # So many urgent ones may go before what bulk letters have reserved; bulk waits longer for it.
+)
 CHAT_BURST = 3
 
 
@@ -25,12 +28,19 @@ class Pacer:
         return cls(await store.find(Bucket, id_in=list(set(names))))
 
     def reserve(
-        self, channel: str, chat: str, limits: ChannelLimits, now: datetime, latest: datetime
+        self,
+        channel: str,
+        chat: str,
+        limits: ChannelLimits,
+        now: datetime,
+        *,
+        latest: datetime,
+        lane: Lane = Lane.bulk,
     ) -> tuple[datetime, bool]:
         """The moment one more message to a chat may leave, and whether it was reserved.
 
         One later than `latest` is not: come back then. `chat` is empty for what a chat's own rate does not count."""
-        rules = _rules(channel, chat, limits)
+        rules = _rules(channel, chat, limits, URGENT_BURST if lane is Lane.urgent else OVERALL_BURST)
         at = max([now, *(self._next.get(name, now) - slack for name, _, slack in rules)])
         if at > latest:
             return at, False
@@ -60,13 +70,15 @@ def bucket_names(channel: str, chat: str) -> tuple[str, str]:
     return channel, f"{channel}:{chat}"
 
 
-def _rules(channel: str, chat: str, limits: ChannelLimits) -> list[tuple[str, timedelta, timedelta]]:
+def _rules(
+    channel: str, chat: str, limits: ChannelLimits, burst: int = OVERALL_BURST
+) -> list[tuple[str, timedelta, timedelta]]:
     """Bucket, the time between two messages, and how early a burst may be."""
     overall, own = bucket_names(channel, chat)
     rules = []
     if limits.per_second:
         interval = timedelta(seconds=1 / limits.per_second)
-        rules.append((overall, interval, interval * (OVERALL_BURST - 1)))
+        rules.append((overall, interval, interval * (burst - 1)))
     if limits.per_chat_seconds and chat:
         interval = timedelta(seconds=limits.per_chat_seconds)
         rules.append((own, interval, interval * (CHAT_BURST - 1)))

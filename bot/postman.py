@@ -161,7 +161,10 @@ class Postman:
         for job, letter, way in chosen:
             channel = self._channels[way.channel]
             chat = "" if letter.amends else way.address
-            at, reserved = pacer.reserve(way.channel, chat, channel.limits, desk.now, desk.now + WAIT_AT_MOST)
+            latest = desk.now + WAIT_AT_MOST
+            at, reserved = pacer.reserve(
+                way.channel, chat, channel.limits, desk.now, latest=latest, lane=letter.lane
+            )
             if not reserved:
                 desk.due(SEND, letter.id, at, key=job.key, lane=job.lane)
                 continue

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bot.pacing import CHAT_BURST, OVERALL_BURST, Pacer
-from desk.model import Bucket
+from desk.model import Bucket, Lane
 from desk.ports import ChannelLimits
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -13,7 +13,9 @@ THIRTY = ChannelLimits(per_second=30, per_chat_seconds=1)
 
 def moments(pacer: Pacer, chats: list[str], *, now: datetime = NOW) -> list[float]:
     """The seconds from now at which messages to these chats may leave."""
-    return [(pacer.reserve("telegram", chat, THIRTY, now, FAR)[0] - NOW).total_seconds() for chat in chats]
+    return [
+        (pacer.reserve("telegram", chat, THIRTY, now, latest=FAR)[0] - NOW).total_seconds() for chat in chats
+    ]
 
 
 def test_a_fan_out_keeps_the_platform_s_rate() -> None:
@@ -34,12 +36,22 @@ def test_a_quiet_hour_saves_up_no_more_than_the_burst() -> None:
     assert sum(moment == 0.0 for moment in moments(pacer, [str(chat) for chat in range(40)])) == OVERALL_BURST
 
 
+def test_an_urgent_message_goes_before_what_bulk_has_reserved_and_bulk_pays_for_it() -> None:
+    pacer = Pacer([])
+    moments(pacer, [str(chat) for chat in range(OVERALL_BURST + 10)])
+    at, _ = pacer.reserve("telegram", "900", THIRTY, NOW, latest=FAR, lane=Lane.urgent)
+    assert at == NOW
+    assert (
+        abs(moments(pacer, ["901"])[0] - 12 / 30) < 1e-3
+    )  # Eleven bulk slots and the urgent one came before.
+
+
 def test_what_would_leave_too_late_is_not_reserved() -> None:
     pacer = Pacer([Bucket("telegram", NOW + timedelta(seconds=10))])
-    at, reserved = pacer.reserve("telegram", "7", THIRTY, NOW, NOW + timedelta(seconds=1))
+    at, reserved = pacer.reserve("telegram", "7", THIRTY, NOW, latest=NOW + timedelta(seconds=1))
     assert not reserved
     assert at > NOW + timedelta(seconds=9)
-    assert pacer.reserve("telegram", "7", THIRTY, NOW, FAR)[0] == at
+    assert pacer.reserve("telegram", "7", THIRTY, NOW, latest=FAR)[0] == at
 
 
 def test_fault_13_after_429_nothing_leaves_before_its_time() -> None:
@@ -53,4 +65,6 @@ def test_fault_13_after_429_nothing_leaves_before_its_time() -> None:
 
 def test_a_channel_without_limits_never_waits() -> None:
     pacer = Pacer([])
-    assert all(pacer.reserve("webchat", "a", ChannelLimits(), NOW, NOW) == (NOW, True) for _ in range(100))
+    assert all(
+        pacer.reserve("webchat", "a", ChannelLimits(), NOW, latest=NOW) == (NOW, True) for _ in range(100)
+    )
