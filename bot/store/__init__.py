@@ -1,4 +1,4 @@
-"""The store: records in tables, on SQLite, PostgreSQL or in memory, behind one port."""
+"""The store: records in tables, on SQLite or in memory, behind one port."""
 
 from desk.ports import Unavailable
 

@@ -9,12 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, Dialect, Double, Text
-from sqlalchemy.types import TypeDecorator, TypeEngine
-
-# Text sorts by code point in every database, as it does in Python and in SQLite.
-PlainText = Text().with_variant(Text(collation="C"), "postgresql")
-
+from sqlalchemy import Dialect, Double, Text
+from sqlalchemy.types import TypeDecorator
 
 # NUL as JSON writes it; after an even number of backslashes, else it is the text of somebody writing about NUL.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -51,39 +47,24 @@ def _moment_text(value: datetime) -> str:
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware moment, kept in UTC: `timestamptz` on PostgreSQL, sortable text of fixed width on SQLite."""
+    """An aware moment, kept in UTC as text of fixed width, which sorts as moments do."""
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The database's own type."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(Text())
-
     def process_bind_param(self, value: datetime | None, dialect: Dialect | None) -> Any:
         """UTC, or ValueError when the moment has no zone."""
-        if value is None:
-            return None
-        if dialect is not None and dialect.name == "postgresql":
-            return _in_utc(value)
-        return _moment_text(value)
+        return None if value is None else _moment_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> datetime | None:
         """Aware, in UTC."""
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        moment: datetime = value.astimezone(UTC)
-        return moment
+        return None if value is None else datetime.fromisoformat(value)
 
 
 class Words(TypeDecorator[str]):
     """Text as people wrote it, without what databases choke on."""
 
-    impl = PlainText
+    impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect | None) -> str | None:
@@ -92,7 +73,7 @@ class Words(TypeDecorator[str]):
 
 
 class Figure(TypeDecorator[float]):
-    """A finite number: NaN would be NULL on SQLite and NaN on PostgreSQL, so it is refused."""
+    """A finite number: NaN would come back as nothing, so it is refused."""
 
     impl = Double
     cache_ok = True
@@ -107,7 +88,7 @@ class Figure(TypeDecorator[float]):
 class Named(TypeDecorator[StrEnum]):
     """One of an enumeration's words, as text."""
 
-    impl = PlainText
+    impl = Text
     cache_ok = True
 
     def __init__(self, kind: type[StrEnum]) -> None:
@@ -127,7 +108,7 @@ class Named(TypeDecorator[StrEnum]):
 class Json(TypeDecorator[Any]):
     """A nested value (dict, tuple or dataclass) as JSON text, read back as its declared type."""
 
-    impl = PlainText
+    impl = Text
     cache_ok = True
 
     def __init__(self, kind: Any) -> None:

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import StoreRefused, StoreUnavailable, files
 from bot.store.migrations import head
 from bot.store.soundness import MIGRATE
-from bot.store.sqlite import SqliteConnection, open_engine
+from bot.store.sqlite import SqliteConnection, open_engine, told
 from bot.store.statements import Statements
 from bot.store.transaction import SqlStore
 from desk.ports import Store
@@ -45,15 +46,17 @@ class Database:
             if not self._auto_migrate:
                 raise StoreRefused(f"{self.path} is not at schema {head()}. {MIGRATE}")
             await files.upgrade(self.url)
-        self._writers = open_engine(self.path, 1, writes=True)
-        self._readers = open_engine(self.path, READERS, writes=False)
-        self._statements = Statements(self._writers.dialect)
-        self._file = self._identity()
-        # All connections at once: one that is cancelled while it opens would leave its thread behind.
-        held = [await self._writers.raw_connection()]
-        held += [await self._readers.raw_connection() for _ in range(READERS)]
-        for connection in held:
-            connection.close()
+        writers = open_engine(self.path, 1, writes=True)
+        readers = open_engine(self.path, READERS, writes=False)
+        try:
+            await _open_all(writers, 1)
+            await _open_all(readers, READERS)
+        except BaseException:
+            await readers.dispose()
+            await writers.dispose()
+            raise
+        self._writers, self._readers = writers, readers
+        self._statements, self._file = Statements(writers.dialect), self._identity()
 
     async def close(self) -> None:
         """Waits for open transactions, then closes the file with nothing left in its write-ahead log."""
@@ -134,6 +137,19 @@ class Database:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+
+async def _open_all(engine: AsyncEngine, size: int) -> None:
+    """Fills the pool now: a connection that is cancelled while it opens would leave its thread behind."""
+    held = []
+    try:
+        for _ in range(size):
+            held.append(await engine.raw_connection())
+    except DBAPIError as error:
+        raise told(error.orig or error) from error
+    finally:
+        for connection in held:
+            connection.close()
 
 
 async def _to_the_end(work: Awaitable[T]) -> T:

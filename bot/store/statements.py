@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, and_, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
-from sqlalchemy.types import Text, TypeDecorator
+from sqlalchemy.types import Text
 
 from bot.store.columns import clean
 from bot.store.criteria import has_version, key_of, order_of, parse
@@ -38,11 +37,10 @@ class Statement:
 
 
 class Statements:
-    """Statements in one dialect; the same shape gives the same object."""
+    """The statements of one dialect; the same shape gives the same object."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.on_postgresql = dialect.name == "postgresql"
         self._codecs: dict[type[Any], RowCodec] = {}
         self._kept: dict[Any, Statement] = {}
 
@@ -62,8 +60,6 @@ class Statements:
             values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
             if not new_only:
                 return insert(TABLES[kind]).values(values)
-            if self.on_postgresql:
-                return postgresql.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
             return sqlite.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
 
         return self._keep((kind, "insert", new_only), build, {})
@@ -122,8 +118,7 @@ class Statements:
         """Counts one up and returns the number."""
 
         def build() -> ClauseElement:
-            new = postgresql.insert(counters) if self.on_postgresql else sqlite.insert(counters)
-            filled = new.values(name=bindparam("name"), value=1)
+            filled = sqlite.insert(counters).values(name=bindparam("name"), value=1)
             return filled.on_conflict_do_update(
                 index_elements=[counters.c.name], set_={"value": counters.c.value + 1}
             ).returning(counters.c.value)
@@ -158,14 +153,13 @@ class Statements:
         criterion, _, none = name.partition("=")
         field, how = parse(kind, criterion)
         column: ColumnElement[Any] = TABLES[kind].c[field]
-        if keyed and field != key_of(kind) and not self.on_postgresql:
+        if keyed and field != key_of(kind):
             # SQLite takes "state = ?" for choosier than a list of ids and reads a whole backlog: "+" hides the index.
             column = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
         if how == "in":
             return self._among(column, criterion)
         if how == "has":
-            place = func.strpos if self.on_postgresql else func.instr
-            return place(column, bindparam(criterion, type_=Text())) > 0
+            return func.instr(column, bindparam(criterion, type_=Text())) > 0
         if none:
             return column.is_not(None) if how == "not" else column.is_(None)
         given = bindparam(criterion, type_=column.type)
@@ -175,9 +169,6 @@ class Statements:
 
     def _among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """One shape for lists of any length."""
-        kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
-        if self.on_postgresql:
-            return column == func.any(bindparam(name, type_=ARRAY(kind)))
         each = func.json_each(bindparam(name, type_=Text())).table_valued("value")
         return column.in_(select(each.c.value))
 
@@ -192,17 +183,14 @@ class Statements:
     def _list_turn(self, encoder: Bind | None) -> Bind:
         def turn(given: Any) -> Any:
             values = list(given) if encoder is None else [encoder(one) for one in given]
-            return values if self.on_postgresql else json.dumps(values)
+            return json.dumps(values)
 
         return turn
 
     def _order(self, kind: type[Any], part: str) -> ColumnElement[Any]:
         field, downward = order_of(kind, part)
         column = TABLES[kind].c[field]
-        order: ColumnElement[Any] = column.desc() if downward else column.asc()
-        if column.nullable and self.on_postgresql:  # As SQLite has it: nothing comes before everything.
-            return order.nulls_last() if downward else order.nulls_first()
-        return order
+        return column.desc() if downward else column.asc()
 
 
 def _constant(value: Any) -> Bind:

@@ -29,7 +29,9 @@ def _column(name: str, hint: Any, *, key: bool) -> Column[Any]:
     if get_origin(hint) in (Union, types.UnionType):
         given = [one for one in get_args(hint) if one is not type(None)]
         nullable, hint = len(given) < len(get_args(hint)), given[0]
-    kind = _ROW_NUMBER if key and hint is int else _type(hint)
+    kind = (
+        Integer() if key and hint is int else _type(hint)
+    )  # By this name SQLite's own row number is the key.
     return Column(name, kind, primary_key=key, nullable=nullable, autoincrement=False)
 
 
@@ -66,13 +68,11 @@ def _unique(
     """A unique index; `where` limits it in a database, and `holds` says the same to the memory store."""
     if not where:
         return Index(f"uq_{name}", *columns, unique=True)
-    found = text(where)
     return Index(
         f"uq_{name}",
         *columns,
         unique=True,
-        sqlite_where=found,
-        postgresql_where=found,
+        sqlite_where=text(where),
         info={"holds": holds},
     )
 

@@ -21,7 +21,7 @@ from roster.model import Answer, Draw, Officer, RollCall, Unit
 from tests.bot.store.samples import NOON, answer, any_of, at, event, incident, officer, report, roll_call
 
 one_store_for_all = settings(
-    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -9,15 +9,14 @@ from sqlalchemy.types import TypeEngine
 revision = "0001"
 down_revision = None
 
-_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _TYPES: dict[str, TypeEngine[Any]] = {
-    "": _TEXT,
+    "": sa.Text(),
     "int": sa.BigInteger(),
-    "row_number": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+    "row_number": sa.Integer(),
     "bool": sa.Boolean(),
     "float": sa.Double(),
     "bytes": sa.LargeBinary(),
-    "moment": sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql"),
+    "moment": sa.Text(),
 }
 
 # The first column is the key; a column is text unless it says otherwise, and never NULL unless it ends in "?".
@@ -146,14 +145,7 @@ def upgrade() -> None:
         op.create_table(table, *(_column(text, key=place == 0) for place, text in enumerate(columns.split())))
     for name, table, columns, *where in UNIQUE:
         condition = sa.text(where[0]) if where else None
-        op.create_index(
-            name,
-            table,
-            columns.split(),
-            unique=True,
-            sqlite_where=condition,
-            postgresql_where=condition,
-        )
+        op.create_index(name, table, columns.split(), unique=True, sqlite_where=condition)
     for name, table, columns in INDEXES:
         op.create_index(name, table, columns.split())
     for change in ("UPDATE", "DELETE"):
