@@ -72,10 +72,12 @@ def _operations() -> dict[str, Schema]:
 
 
 def _schemas() -> dict[str, Schema]:
+    return {**_incident_schemas(), **_roster_schemas(), **_desk_schemas()}
+
+
+def _incident_schemas() -> dict[str, Schema]:
     incident = _incident()
-    call = _roll_call()
     return {
-        "Fault": _object({"error": _object({"code": TEXT, "message": TEXT, "id": TEXT})}),
         "Place": _object(
             {
                 "lat": {"type": ["number", "null"]},
@@ -112,6 +114,12 @@ def _schemas() -> dict[str, Schema]:
         "FeatureCollection": _object(
             {"type": {"const": "FeatureCollection"}, "features": _array(FREE), "next": MAYBE_TEXT}
         ),
+    }
+
+
+def _roster_schemas() -> dict[str, Schema]:
+    call = _roll_call()
+    return {
         "RollCall": _object(call),
         "RollCallInFull": _object({**call, "answers": _array(_ref("Answer"))}),
         "Answer": _object(
@@ -140,6 +148,12 @@ def _schemas() -> dict[str, Schema]:
         ),
         "OnDuty": _object({"now": _array(_ref("Watch")), "next": _array(_ref("Watch"))}),
         "Officer": _officer(),
+    }
+
+
+def _desk_schemas() -> dict[str, Schema]:
+    return {
+        "Fault": _object({"error": _object({"code": TEXT, "message": TEXT, "id": TEXT})}),
         "LogLine": _object(
             {
                 "sequence": COUNT,
