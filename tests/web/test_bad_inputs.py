@@ -122,6 +122,9 @@ async def test_row_22_a_form_made_by_hand_moves_nothing_of_anothers(world: World
     assert (await world.press(office, f"/roll-calls/{call.id}/conclude", **fields)).status_code == 400
     forged = {**fields, "result": "excused", "answer": "nobody"}
     assert (await world.press(office, f"/roll-calls/{call.id}/conclude", **forged)).status_code == 404
+    later = await world.call_roll(slot="manual-2")
+    others = {**fields, "result": "excused"}
+    assert (await world.press(office, f"/roll-calls/{later.id}/conclude", **others)).status_code == 404
     assert (await world.read(incident)).state is State.received
     assert (await world.lines_of(call))["o-liang"].result is Result.no_answer
 
@@ -294,6 +297,23 @@ async def test_row_57_a_forged_host_is_refused(world: World, host: str) -> None:
     answer = await world.client().get("/sign-in", headers={"Host": host})
     assert answer.status_code == 400
     assert "evil" not in answer.text
+
+
+async def test_row_57_a_trusted_hop_tells_whose_requests_are_slowed_down(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    async with open_world(tmp_path_factory.mktemp("hop"), trusted_proxies=("127.0.0.1",)) as world:
+        client = world.client()
+
+        async def knock(forwarded: str) -> int:
+            fields = {"csrf": world.csrf(client), "who": "x", "next": "/"}
+            return (
+                await client.post("/sign-in", data=fields, headers={"X-Forwarded-For": forwarded})
+            ).status_code
+
+        assert [await knock("203.0.113.7") for _ in range(21)] == [200] * 20 + [429]
+        assert await knock("203.0.113.8") == 200
+        assert await knock("203.0.113.9, 203.0.113.7") == 429, "only the hop's own word counts"
 
 
 async def test_row_57_links_never_follow_a_forged_host(world: World) -> None:

@@ -135,14 +135,20 @@ class World:
         return found
 
     async def report(
-        self, text: str, place: Place | None = None, *, by: str = "o-mei", photo: bytes = b""
+        self,
+        text: str,
+        place: Place | None = None,
+        *,
+        by: str = "o-mei",
+        photo: bytes = b"",
+        file_name: str = "现场.jpg",
     ) -> Incident:
         """An information officer reports; text, place and photo in one message."""
         self.told += 1
         files: tuple[RemoteFile, ...] = ()
         if photo:
             digest, count = await self.media.keep(_pieces(photo), 20_000_000)
-            files = (RemoteFile("photo", f"f{self.told}", "现场.jpg", "image/jpeg", count, digest),)
+            files = (RemoteFile("photo", f"f{self.told}", file_name, "image/jpeg", count, digest),)
         message = Inbound(
             "webchat",
             f"e{self.told}",
