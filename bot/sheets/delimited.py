@@ -42,14 +42,20 @@ def decode(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decoded(data, encoding) or refuse("encoding")
-    half = data[: 2 * (len(data[:4096]) // 2)]
-    if half.count(0) >= len(half) // 4 > 0:  # UTF-16 without its mark: every other byte of ASCII is zero.
-        encoding = "utf-16-le" if half[1::2].count(0) >= half[::2].count(0) else "utf-16-be"
-        return _decoded(data, encoding) or refuse("encoding")
+    if wide := _wide(data[:4096]):
+        return _decoded(data, wide) or refuse("encoding")
     if not data.isascii():
         text = _decoded(data, "utf-8") or _decoded(data, "gb18030")
         return text or refuse("encoding")
     return data.decode("ascii")
+
+
+def _wide(head: bytes) -> str:
+    """UTF-16 without its mark: only its ASCII holds zeros, and all of them in one half of each pair."""
+    first, second = head[::2].count(0), head[1::2].count(0)
+    if min(first, second) or max(first, second) < max(2, len(head) // 100):
+        return ""
+    return "utf-16-le" if second else "utf-16-be"
 
 
 def _decoded(data: bytes, encoding: str) -> str:

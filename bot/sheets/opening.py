@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.sheets.archive import refuse
 from bot.sheets.delimited import read_delimited
 from bot.sheets.faults import Fault, Faulty
-from bot.sheets.sheet import LIMITS, Book, from_plain, to_plain
+from bot.sheets.sheet import LIMITS, Book, SheetLimits, from_plain, to_plain
 from bot.sheets.workbook import read_workbook
 
 _ZIP = b"PK"
@@ -41,20 +41,21 @@ def open_book(data: bytes, name: str) -> Book:
     return read_delimited(data, Path(name).stem)
 
 
-async def open_apart(data: bytes, name: str) -> Book:
+async def open_apart(data: bytes, name: str, limits: SheetLimits = LIMITS) -> Book:
     """As `open_book`, in a process that is ended when it takes too long or too much memory."""
-    if len(data) > LIMITS.file_bytes_max:
-        refuse("file_too_big", most=LIMITS.file_bytes_max // (1024 * 1024))
+    if len(data) > limits.file_bytes_max:
+        refuse("file_too_big", most=limits.file_bytes_max // (1024 * 1024))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, name,
+        sys.executable, "-m", "bot.sheets.opening", name,
+        str(int(limits.read_seconds_max) + 1), str(limits.memory_bytes_max),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         cwd=_PROJECT,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(LIMITS.read_seconds_max):
+        async with asyncio.timeout(limits.read_seconds_max):
             out, _ = await process.communicate(data)
     except TimeoutError:
-        refuse("too_slow", seconds=int(LIMITS.read_seconds_max))
+        refuse("too_slow", seconds=int(limits.read_seconds_max))
     finally:
         if process.returncode is None:
             process.kill()
@@ -78,11 +79,11 @@ def _answer(data: bytes, name: str) -> str:
 
 def main() -> None:
     """The reading process: bytes on standard input, JSON on standard output."""
-    seconds = int(LIMITS.read_seconds_max)
+    name, seconds, memory = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (LIMITS.memory_bytes_max, LIMITS.memory_bytes_max))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout.write(_answer(sys.stdin.buffer.read(), sys.argv[1]))
+    sys.stdout.write(_answer(sys.stdin.buffer.read(), name))
 
 
 if __name__ == "__main__":

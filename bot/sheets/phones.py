@@ -16,7 +16,10 @@ def read_phone(text: str) -> str | None:
     digits = re.sub(r"[\s\-–—.()·/]", "", unicodedata.normalize("NFKC", text))
     if not digits:
         return ""
-    digits = _CHINA.sub("", digits)
+    home = _CHINA.sub("", digits)
+    if home != digits and not _MOBILE.match(home):
+        home = f"0{home.removeprefix('0')}"  # +86 760 is 0760 at home.
+    digits = home
     if _MOBILE.match(digits) or _LANDLINE.match(digits):
         return digits
     if digits.startswith("00"):
