@@ -14,6 +14,7 @@ import typer
 from bot.commands import backup, check, desk, invite, restore, roll_call, sheets, verify
 from bot.commands.terminal import FAULTS, USAGE, Invocation, Stop, complain, help_text, invocation
 from bot.config import ConfigFaults
+from bot.logging import set_up
 
 INTERRUPTED = 130
 
@@ -61,6 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # A terminal that is not UTF-8 still gets every line.
+    set_up("warning")  # What a library has to say is cleaned too; `run` sets up the office's own log.
     call = Invocation()
     try:
         command = typer.main.get_command(app)

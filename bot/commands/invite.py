@@ -50,6 +50,8 @@ def invite(
     call = invocation(context)
     invitations = asyncio.run(_invite(call, names or []))
     config = call.config
+    if any(one.webchat for one in invitations) and is_loopback(urlsplit(config.public_url).hostname or ""):
+        complain(call.say("links_only_here", url=config.public_url))
     if as_json:
         show(json.dumps([_as_json(one) for one in invitations], ensure_ascii=False, indent=2))
         return
@@ -57,8 +59,6 @@ def invite(
         show(call.say("nobody_to_invite"))
     for one in invitations:
         _show(call, one, has_qr=len(invitations) <= QR_PEOPLE_MAX)
-    if any(one.webchat for one in invitations) and is_loopback(urlsplit(config.public_url).hostname or ""):
-        complain(call.say("links_only_here", url=config.public_url))
 
 
 async def _invite(call: Invocation, names: Sequence[str]) -> list[Invitation]:
