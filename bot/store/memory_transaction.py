@@ -86,8 +86,7 @@ class MemoryStore:
         codec, found = _codec(kind), self._matching(kind, criteria)
         for part in reversed(order):
             name, downward = order_of(kind, part)
-            place = codec.names.index(name)
-            found.sort(key=lambda row, place=place: (row[place] is not None, row[place]), reverse=downward)  # type: ignore[misc]  # mypy cannot see a lambda's default.
+            found.sort(key=_sorts_by(codec.names.index(name)), reverse=downward)
         return [codec.decode(row) for row in found[:limit]]
 
     async def count(self, kind: type[Any], /, **criteria: Any) -> int:
@@ -241,3 +240,8 @@ def _test(kind: type[Any], criterion: str, value: Any) -> Test:
     if how == "to":
         return lambda row: row[place] is not None and row[place] <= wanted
     return lambda row: row[place] is not None and row[place] >= wanted
+
+
+def _sorts_by(place: int) -> Callable[[Row], tuple[bool, Any]]:
+    """How rows sort by one of their values: nothing comes before everything."""
+    return lambda row: (row[place] is not None, row[place])
