@@ -67,13 +67,15 @@ class Switchboard:
                 if row is not None:
                     messages.append((row, await self._read(desk, row)))
             known = await _senders(desk, [message for _, message in messages if message is not None])
+            heard = []
             for row, message in messages:
                 if message is not None:
+                    heard.append(row)
                     officer = known.get((message.channel, message.address))
                     await self._answer(desk, self._paces.counted(message, desk.now), officer)
                     if message.kind == "start":  # A code may have tied this chat to somebody just now.
                         known.update(await _senders(desk, [message]))
-                    await desk.store.change(row, state=InboxState.heard)
+            await desk.store.change_all(heard, state=InboxState.heard)
             await self._queue.done(desk.store, jobs)
 
     async def _read(self, desk: Desk, row: InboxRow) -> Inbound | None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 REREAD_SECONDS = 1.0  # However quiet it is: the clock may jump, another process may have put work.
 NAP_SECONDS = 0.001  # However near the next moment is: a clock that is held back must not make us spin.
-PAGE = 250
+LOOK_GAP_SECONDS = 0.01  # What comes in bunches is looked at together, unless a worker got free.
+NEWS_LAST_SECONDS = 1.5  # A kind that was put stays of interest so long: its commit may be told late.
 ALIVE_SECONDS_MAX = 15.0
 
 
@@ -50,15 +51,21 @@ class EmbeddedQueue:
         self._runner = Runner(transactions, clock, self._kinds, self._bounds.run_seconds_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._freed = asyncio.Event()
+        self._news: dict[
+            tuple[Lane, str], float
+        ] = {}  # What was put or ended, and until when to look for it.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
         self._knows_kinds = False
         self._now: datetime | None = None
         self._looked_at: float | None = None
+        self._read_all_at = 0.0
 
     async def put(self, store: Store, jobs: Sequence[Job]) -> None:
         """Put jobs in the open transaction; one that waits is left as it is, one that runs runs once more."""
         if not jobs:
             return
+        self._look_for((job.lane, job.kind) for job in jobs)
         are_new = await store.add_new(*jobs)
         for job, is_new in zip(jobs, are_new, strict=True):
             claimed = self._claims.jobs.get(job.id)
@@ -102,18 +109,28 @@ class EmbeddedQueue:
         """Work until cancelled; then nothing more is started, and what runs may finish within its bound."""
         self._runner.closing.clear()
         try:
+            is_news = False
             while True:
                 self._woken.clear()
-                await self._rest(await self._look())
+                self._freed.clear()
+                is_news = await self._rest(await self._look(is_news))
         finally:
             self._runner.closing.set()
             self._looked_at = None
             await self._finish()
 
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+    async def _rest(self, seconds: float) -> bool:
+        """Until something may be due; says whether only what was put or ended need be looked at."""
+        if not await _within(seconds, self._woken):
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._looked_at is None or now - self._read_all_at > REREAD_SECONDS:
+            return False
+        await _within(self._looked_at + LOOK_GAP_SECONDS - now, self._freed)
+        return True
+
+    def _look_for(self, what: Iterable[tuple[Lane, str]]) -> None:
+        self._news |= dict.fromkeys(what, asyncio.get_running_loop().time() + NEWS_LAST_SECONDS)
 
     async def _finish(self) -> None:
         running = set(self._tasks)
@@ -125,10 +142,10 @@ class EmbeddedQueue:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _look(self) -> float:
-        """Start what is due; returns in how many seconds to look again."""
+    async def _look(self, is_news: bool) -> float:
+        """Start what is due, of what was put or ended or of all; returns in how many seconds to look again."""
         try:
-            pause = await self._start_due()
+            pause = await self._start_due(is_news)
         except StoreUnavailable as error:
             log.warning("The queue cannot read its jobs, and looks again in a second: %s", error)
             return REREAD_SECONDS
@@ -138,7 +155,11 @@ class EmbeddedQueue:
         self._looked_at = asyncio.get_running_loop().time()
         return pause
 
-    async def _start_due(self) -> float:
+    async def _start_due(self, is_news: bool) -> float:
+        loop_now = asyncio.get_running_loop().time()
+        if not is_news:
+            self._read_all_at = loop_now
+        self._news = {what: until for what, until in self._news.items() if until > loop_now}
         now = self._clock.now()
         if self._now is not None and now < self._now:
             async with self._transactions.begin() as store:
@@ -150,7 +171,8 @@ class EmbeddedQueue:
         self._released.clear()
         async with self._transactions.read() as store:
             for lane in (Lane.urgent, Lane.bulk):
-                await self._start_lane(store, lane, now)
+                kinds = [kind for kind in self._kinds if not is_news or (lane, kind) in self._news]
+                await self._start_lane(store, lane, now, kinds)
             return await self._seconds_to_next(store, now)
 
     async def _park_unknown(self) -> None:
@@ -164,21 +186,12 @@ class EmbeddedQueue:
                 await rows.rewrite(store, unknown, _as_unknown)
         self._knows_kinds = True
 
-    async def _start_lane(self, store: Store, lane: Lane, now: datetime) -> None:
-        """Fill the lane's free workers. What is due beyond a full page is read when the page gave all it could."""
-        page = PAGE
-        while self._claims.room(lane) > 0 and (kinds := self._claims.open_kinds(lane)):
-            limit = page + self._claims.count_in(lane)
-            due = await store.find(
-                Job,
-                parked=False,
-                lane=lane,
-                kind_in=kinds,
-                due_at_to=now,
-                order=("due_at", "id"),
-                limit=limit,
-            )
-            is_all = len(due) < limit
+    async def _start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
+        """Fill the lane's free workers. What is due beyond full pages is read when the pages gave all they could."""
+        times = 1
+        while self._claims.room(lane) > 0:
+            kinds = [kind for kind in self._claims.open_kinds(lane) if kind in wanted]
+            due, is_all = await self._read_due(store, lane, now, dict.fromkeys(kinds, times))
             due = await self._with_those_before(store, due, kinds, now)
             batches = pick(due, self._claims, self._kinds, passed_over=self._released)
             for batch in batches:
@@ -186,7 +199,22 @@ class EmbeddedQueue:
             if is_all:
                 return
             if not batches:
-                page *= 4
+                times *= 4
+
+    async def _read_due(
+        self, store: Store, lane: Lane, now: datetime, kinds: Mapping[str, int]
+    ) -> tuple[list[Job], bool]:
+        """The first due jobs of these kinds, so many pages of each, in their order; and whether these are all."""
+        due: list[Job] = []
+        is_all = True
+        for kind, times in kinds.items():
+            limit = times * self._claims.page_for(kind, lane)
+            found = await store.find(
+                Job, parked=False, lane=lane, kind=kind, due_at_to=now, order=("due_at", "id"), limit=limit
+            )
+            is_all = is_all and len(found) < limit
+            due += found
+        return sorted(due, key=lambda job: (job.due_at, job.id)), is_all
 
     async def _with_those_before(
         self, store: Store, due: list[Job], kinds: Sequence[str], now: datetime
@@ -224,7 +252,20 @@ class EmbeddedQueue:
         finally:
             self._claims.release(batch)
             self._released.update(job.id for job in batch.jobs)
+            # Whatever waited for the worker, the kind or the keys may start now.
+            self._look_for((batch.lane, kind) for kind in self._kinds)
+            self._freed.set()
             self.wake()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether the event came within these seconds."""
+    if event.is_set() or seconds <= 0:
+        return event.is_set()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
 
 
 def _as_unknown(job: Job) -> Job:

@@ -56,9 +56,13 @@ class Claims:
         """Whether the job runs, or must wait for one of its key that runs."""
         return job.id in self.jobs or (job.key != "" and (job.lane, job.key) in self._keys)
 
-    def count_in(self, lane: Lane) -> int:
-        """How many jobs of a lane run."""
-        return sum(job.lane is lane for job in self.jobs.values())
+    def count_in(self, lane: Lane, kind: str) -> int:
+        """How many jobs of a lane and kind run."""
+        return sum(job.lane is lane and job.kind == kind for job in self.jobs.values())
+
+    def page_for(self, kind: str, lane: Lane) -> int:
+        """How many due jobs to read of this kind: what may start, as much again for held keys, and what runs."""
+        return 2 * self._kinds[kind].batch_max * self.room_for(kind, lane) + self.count_in(lane, kind)
 
     def room(self, lane: Lane) -> int:
         """How many more batches of a lane may start; bulk always leaves workers for what is urgent."""

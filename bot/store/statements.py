@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, and_, bindparam, delete, func, insert, select, update
@@ -53,16 +54,25 @@ class Statements:
             found = self._codecs[kind] = RowCodec(kind, self.dialect)
         return found
 
-    def insert(self, kind: type[Any], *, new_only: bool = False) -> Statement:
-        """Values in the codec's order; with `new_only` a row that is there already is passed over."""
+    def insert(self, kind: type[Any]) -> Statement:
+        """Values in the codec's order."""
 
         def build() -> ClauseElement:
-            values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
-            if not new_only:
-                return insert(TABLES[kind]).values(values)
-            return sqlite.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
+            return insert(TABLES[kind]).values({name: bindparam(name) for name in self.codec(kind).names})
 
-        return self._keep((kind, "insert", new_only), build, {})
+        return self._keep((kind, "insert"), build, {})
+
+    def insert_new(self, kind: type[Any], rows: int) -> str:
+        """So many rows' values in the codec's order; passes over what is there already, returns the new ones' keys."""
+
+        def build() -> ClauseElement:
+            table = TABLES[kind]
+            one = sqlite.insert(table).values({name: bindparam(name) for name in self.codec(kind).names})
+            return one.on_conflict_do_nothing().returning(table.c[key_of(kind)])
+
+        # One row is compiled, and its bracket repeated: compiling hundreds of values is slow.
+        before, bracket, after = _values_of(self._keep((kind, "insert_new"), build, {}).sql)
+        return before + ", ".join([bracket] * rows) + after
 
     def get(self, kind: type[Any]) -> Statement:
         """One row by its key."""
@@ -191,6 +201,14 @@ class Statements:
         field, downward = order_of(kind, part)
         column = TABLES[kind].c[field]
         return column.desc() if downward else column.asc()
+
+
+@lru_cache(maxsize=64)
+def _values_of(sql: str) -> tuple[str, str, str]:
+    """An INSERT before, in and after the brackets of its one row."""
+    start = sql.index("(", sql.index(" VALUES "))
+    end = sql.index(")", start) + 1
+    return sql[:start], sql[start:end], sql[end:]
 
 
 def _constant(value: Any) -> Bind:

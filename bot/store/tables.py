@@ -181,6 +181,7 @@ jobs = _table(
     "jobs",
     _index("parked", "lane", "due_at", "id", name="jobs_due"),
     _index("key", "lane", "due_at", "id", name="jobs_key"),
+    _index("parked", "lane", "kind", "due_at", "id", name="jobs_kind"),
 )
 _table(Setting, "settings")
 _table(Bucket, "buckets")

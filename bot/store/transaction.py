@@ -15,6 +15,8 @@ from incidents.model import LogLine
 
 R = TypeVar("R")
 
+ROWS_AT_ONCE = 250  # SQLite binds 32,766 values at most, and no record has a hundred fields.
+
 
 class Connection(Protocol):
     """A driver's connection as the store uses it."""
@@ -41,6 +43,7 @@ class SqlStore:
         self._writes = writes
         self._ended = False
         self._spoilt: Exception | None = None
+        self._read: dict[tuple[type[Any], Any], Any] = {}  # What `get` gave, as it is now.
 
     def end(self) -> None:
         """Closes the door: nothing more may go through; raises the error that spoilt the transaction."""
@@ -67,16 +70,26 @@ class SqlStore:
         for kind, some in groups(records).items():
             codec = self._statements.codec(kind)
             rows = [codec.encode(record) for _, record in some]
-            found = await self._insert_new(self._statements.insert(kind, new_only=True).sql, rows)
+            found = await self._insert_new(kind, rows)
             for (place, _), is_new in zip(some, found, strict=True):
                 new[place] = is_new
         return new
 
     async def get(self, kind: type[R], /, record_id: str) -> R | None:
         """The record with this id, or None."""
+        known = self._read.get((kind, record_id))
+        if known is not None:
+            self._check(writes=False)
+            found: R = known
+            return found
         codec, statement = self._statements.codec(kind), self._statements.get(kind)
         rows = await self._fetch(statement.sql, [codec.encode_one(key_of(kind), record_id)])
-        return codec.decode(rows[0]) if rows else None
+        if not rows:
+            return None
+        record: R = codec.decode(rows[0])
+        if self._writes:  # Nobody else writes meanwhile, so it stays true until we change it.
+            self._read[kind, record_id] = record
+        return record
 
     async def find(
         self, kind: type[R], /, *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
@@ -108,13 +121,37 @@ class SqlStore:
         statement = self._statements.change(kind, tuple(changes))
         given_values.update((f"now_{name}", value) for name, value in changes.items())
         if await self._run(statement.sql, statement.values(given_values)) != 1:
+            self._read.pop((kind, given_values["was_key"]), None)
             raise Stale(f"{kind.__name__} {given_values['was_key']}")
+        self._read[kind, given_values["was_key"]] = changed
         return changed
+
+    async def change_all(self, records: Sequence[R], **changes: Any) -> None:
+        """Write the same changes into records of one kind, in one statement; Stale when one of them was changed."""
+        if not records:
+            return
+        kind = type(records[0])
+        changes = may_change(kind, changes)
+        names = (*changes, "version") if has_version(kind) else tuple(changes)
+        statement = self._statements.change(kind, names)
+        rows = []
+        for record in records:
+            before: Any = record
+            key = getattr(before, key_of(kind))
+            self._read.pop((kind, key), None)
+            values = {"was_key": key, **{f"now_{name}": value for name, value in changes.items()}}
+            if has_version(kind):
+                values |= {"was_version": before.version, "now_version": before.version + 1}
+            rows.append(statement.values(values))
+        if await self._run_many(statement.sql, rows) != len(rows):
+            raise Stale(f"{kind.__name__}: one of {len(rows)} records")
 
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""
         may_change(kind, {})
         if ids:
+            for one in ids:
+                self._read.pop((kind, one), None)
             statement = self._statements.remove(kind)
             await self._run(statement.sql, statement.values({"keys": list(ids)}))
 
@@ -137,19 +174,19 @@ class SqlStore:
             sequence, previous = chained[-1].sequence, chained[-1].hash
         await self.add(*chained)
 
-    async def _insert_new(self, sql: str, rows: list[list[Any]]) -> list[bool]:
-        """All at once; when only some of them are new, each half again, until it is known which."""
-        if len(rows) == 1:
-            return [await self._run(sql, rows[0]) == 1]
-        await self._run("SAVEPOINT batch")
-        count = await self._run_many(sql, rows)
-        if count in (0, len(rows)):
-            await self._run("RELEASE batch")
-            return [count > 0] * len(rows)
-        await self._run("ROLLBACK TO batch")
-        await self._run("RELEASE batch")
-        half = len(rows) // 2
-        return await self._insert_new(sql, rows[:half]) + await self._insert_new(sql, rows[half:])
+    async def _insert_new(self, kind: type[Any], rows: list[list[Any]]) -> list[bool]:
+        """In as few statements as the database's bound on values allows; the first of two alike is the new one."""
+        key_at = self._statements.codec(kind).names.index(key_of(kind))
+        are_new: list[bool] = []
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            sql = self._statements.insert_new(kind, len(some))
+            self._check(writes=True)
+            inserted = {key for (key,) in await self._fetch(sql, [value for row in some for value in row])}
+            for row in some:
+                are_new.append(row[key_at] in inserted)
+                inserted.discard(row[key_at])
+        return are_new
 
     async def _fetch(self, sql: str, values: Sequence[Any]) -> list[Sequence[Any]]:
         self._check(writes=False)

@@ -134,6 +134,7 @@ INDEXES = (
     ("ix_inbox_state", "inbox", "state received_at"),
     ("ix_jobs_due", "jobs", "parked lane due_at id"),
     ("ix_jobs_key", "jobs", "key lane due_at id"),
+    ("ix_jobs_kind", "jobs", "parked lane kind due_at id"),
     ("ix_sessions_ends", "sessions", "ends_at"),
     ("ix_sessions_officer", "sessions", "officer_id kind"),
 )
