@@ -1,6 +1,6 @@
-"""The ceiling for the answers: a bare python-telegram-bot application whose handler does nothing, fed in process.
+"""The ceiling for the answers: a bare python-telegram-bot application whose handler does nothing, fed in process."""
 
-python -m bench.bare_bot COUNT — prints updates per second."""
+# python -m bench.bare_bot COUNT — prints updates per second.
 
 import asyncio
 import sys

@@ -1,10 +1,10 @@
-"""Posts bodies over many keep-alive connections and measures the answers; runs in a process of its own.
+"""Posts bodies over many keep-alive connections and measures the answers; runs in a process of its own."""
 
-    python -m bench.load URL --body TEMPLATE --first 1 --count 10000 --connections 50 [--header NAME:VALUE]
-
-In the template `%(n)d` is a number that grows by one from `--first`; `%(c)d` is `--chat` plus that number modulo
-`--chats`.
-Prints one JSON line."""
+# python -m bench.load URL --body TEMPLATE --first 1 --count 10000 --connections 50 [--header NAME:VALUE]
+#
+# In the template `%(n)d` is a number that grows by one from `--first`; `%(c)d` is `--chat` plus that number modulo
+# `--chats`.
+# Prints one JSON line.
 
 import argparse
 import asyncio

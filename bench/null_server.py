@@ -1,6 +1,6 @@
-"""The ceiling for the intake: the same server and framework, an endpoint that reads the body and stores nothing.
+"""The ceiling for the intake: the same server and framework, an endpoint that reads the body and stores nothing."""
 
-python -m bench.null_server PORT"""
+# python -m bench.null_server PORT
 
 import sys
 

@@ -1,6 +1,6 @@
-"""What becomes of a letter after one sending: done, again later, another way, or given up. Pure rules.
+"""What becomes of a letter after one sending: done, again later, another way, or given up. Pure rules."""
 
-A page that is missing is worse than one that comes twice; for a digest it is the other way round."""
+# A page that is missing is worse than one that comes twice; for a digest it is the other way round.
 
 import random
 from dataclasses import dataclass

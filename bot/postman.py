@@ -1,8 +1,8 @@
-"""Delivers what is owed: outbox rows become messages, at each platform's pace, and every receipt is written down.
+"""Delivers what is owed: outbox rows become messages, at each platform's pace, and every receipt is written down."""
 
-A batch is two transactions with the sending between them: first the letters are marked `sending` with their words
-fixed and their moment reserved, then the receipts are stored. A crash between the two leaves `sending` rows, whose
-outcome is unknown (`bot.delivery`)."""
+# A batch is two transactions with the sending between them: first the letters are marked `sending` with their words
+# fixed and their moment reserved, then the receipts are stored. A crash between the two leaves `sending` rows, whose
+# outcome is unknown (`bot.delivery`).
 
 import asyncio
 from collections import defaultdict
