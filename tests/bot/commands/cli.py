@@ -1,18 +1,22 @@
 """An office on disk, and the command line on it as its own process."""
 
 import asyncio
+import io
 import json
+import logging
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.__main__ import main
 from bot.channels.webchat.links import make_link
 from bot.commands.office import Office, open_office
 from bot.config import load
@@ -38,7 +42,9 @@ class Done:
 
 
 class Cli:
-    """`python -m bot` in a folder, with nothing of this machine's own settings."""
+    """`python -m bot` in a folder, with nothing of this machine's own settings.
+
+    Called, it runs in this process, which is quick; `process` and `running` start real ones."""
 
     def __init__(self, folder: Path, text: str = "") -> None:
         self.folder = folder
@@ -53,6 +59,12 @@ class Cli:
         self.path.chmod(0o600)
 
     def __call__(self, *words: str, **environ: str) -> Done:
+        """A command in this process, in a thread of its own so that it may have its own loop."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._inside, words, environ).result(PATIENCE_SECONDS)
+
+    def process(self, *words: str, **environ: str) -> Done:
+        """A command as a process of its own."""
         done = subprocess.run(
             self.command(words),
             cwd=self.folder,
@@ -64,6 +76,25 @@ class Cli:
         )
         assert "Traceback" not in done.stderr + done.stdout
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def _inside(self, words: Sequence[str], environ: dict[str, str]) -> Done:
+        before, folder, root = dict(os.environ), Path.cwd(), logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            os.environ.clear()
+            os.environ.update(self.environ(environ))
+            os.chdir(self.folder)
+            with redirect_stdout(out), redirect_stderr(err):
+                code = main(list(words))
+        finally:
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(before)
+            root.handlers[:] = handlers
+            root.setLevel(level)
+        assert "Traceback" not in out.getvalue() + err.getvalue()
+        return Done(code, out.getvalue(), err.getvalue())
 
     def command(self, words: Sequence[str]) -> list[str]:
         return [sys.executable, "-m", "bot", *words]

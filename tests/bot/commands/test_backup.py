@@ -20,23 +20,23 @@ async def names(cli: Cli) -> list[str]:
 async def test_what_was_backed_up_comes_back_on_a_clean_machine(cli: Cli, tmp_path: Path) -> None:
     await fill(cli)
     digest = await keep_photo(cli, b"a photo")
-    done = cli("backup", "backups/monday")
+    done = cli.process("backup", "backups/monday")
     assert done.code == 0 and "1 个附件" in done.out
     shutil.rmtree(cli.folder / "data")
-    done = cli("restore", "backups/monday")
+    done = cli.process("restore", "backups/monday")
     assert done.code == 0 and done.err == ""
     assert await names(cli) == ["陈值班", "李带班", "王信息"]
     assert (cli.folder / "data" / "attachments" / digest[:2] / digest).read_bytes() == b"a photo"
-    done = cli("verify")
-    assert done.code == 0 and "2 行" in done.out and "附件完好：1 个" in done.out
+    done = cli.process("verify")
+    assert done.code == 0 and "5 行" in done.out and "附件完好：1 个" in done.out
 
 
 async def test_a_backup_beside_a_running_desk_is_consistent(cli: Cli) -> None:
     await fill(cli)
     with cli.running():
-        done = await asyncio.to_thread(cli, "backup", "b")
+        done = await asyncio.to_thread(cli.process, "backup", "b")
         assert done.code == 0
-        refused = await asyncio.to_thread(cli, "restore", "b")
+        refused = await asyncio.to_thread(cli.process, "restore", "b")
         assert refused.code == 1 and "停下" in refused.err
     assert cli("restore", "b").code == 0
     assert cli("verify").code == 0
@@ -60,7 +60,7 @@ async def test_what_a_killed_desk_left_in_its_log_is_kept_aside_too(cli: Cli) ->
     await fill(cli)
     assert cli("backup", "b").code == 0
     with cli.running() as desk:
-        done = await asyncio.to_thread(cli, "invite", "王信息", "--json")
+        done = await asyncio.to_thread(cli.process, "invite", "王信息", "--json")
         assert done.code == 0
         desk.kill()
         desk.wait()

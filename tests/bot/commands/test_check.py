@@ -35,7 +35,7 @@ def test_an_office_before_its_first_start_is_sound_and_left_alone(cli: Cli) -> N
 
 async def test_a_staffed_office_that_reaches_everybody_is_sound(cli: Cli) -> None:
     await fill(cli)
-    done = cli("check", "--json")
+    done = cli.process("check", "--json")
     found = parts(done.json)
     assert done.code == 0
     assert found["reach"] == "ok"

@@ -33,7 +33,7 @@ async def test_a_named_person_gets_a_code_that_is_kept_only_as_its_digest(cli: C
 async def test_a_web_link_opens_the_phone_page_of_the_running_desk(cli: Cli) -> None:
     await fill(cli)
     with cli.running():
-        done = await asyncio.to_thread(cli, "invite", "王信息", "--json")
+        done = await asyncio.to_thread(cli.process, "invite", "王信息", "--json")
         [one] = done.json
         assert one["webchat"].startswith(f"http://127.0.0.1:{cli.port}/chat/")
         assert "public_url" in done.err

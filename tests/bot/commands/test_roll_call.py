@@ -26,7 +26,7 @@ async def test_a_running_desk_asks_everybody_of_a_roll_call_started_outside(cli:
     cli.write(PLANS)
     await fill(cli)
     with cli.running():
-        done = await asyncio.to_thread(cli, "roll-call", "start", "每日点名")
+        done = await asyncio.to_thread(cli.process, "roll-call", "start", "每日点名")
         assert done.code == 0 and "应到 1 人" in done.out and done.err == ""
         async with asyncio.timeout(30), cli.office() as office:
             async with office.door.read() as store:
