@@ -26,11 +26,12 @@ ALARMING = (
     "clock_overdue",
     "ladder_empty",
     "page_undeliverable",
+    "posts_unheld",
     "roll_call_missed",
     "silent_named",
     "step_unheld",
 )  # What a tired reader must not read over.
-NAMED_FACTS = ("officer", "silent", "by", "to", "told")
+NAMED_FACTS = ("officer", "holder", "silent", "by", "to", "told")
 _ID = re.compile(r"[\w-]{1,64}")
 
 

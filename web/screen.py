@@ -64,6 +64,9 @@ class Screen:
 
     def say(self, kind: str, facts: dict[str, Any]) -> str:
         """A log line's sentence."""
+        if isinstance(facts.get("posts"), list):  # "小榄镇/duty_leader" is 小榄镇带班领导.
+            posts = [str(one).rpartition("/") for one in facts["posts"]]
+            facts = {**facts, "posts": [f"{unit}{self.post_name(post)}" for unit, _, post in posts]}
         return sentence(kind, facts, self.words)
 
     def post_name(self, post: str) -> str:
