@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -75,10 +75,10 @@ def invocation(context: typer.Context) -> Invocation:
     return found
 
 
-def show(*lines: str) -> None:
-    """Lines for the person or the program that called."""
+def show(*lines: str, to: TextIO | None = None) -> None:
+    """Lines for the person or the program that called, on stdout unless said otherwise."""
     for line in lines:
-        print(line, flush=True)
+        print(line, file=to or sys.stdout, flush=True)
 
 
 def complain(*lines: str, secrets: Iterable[str] = ()) -> None:

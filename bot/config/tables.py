@@ -36,10 +36,10 @@ class Log:
 class Queue:
     """[queue]"""
 
-    workers_max: int = 8
+    workers_max: int = 16
     bulk_max: int = 6
     run_seconds_max: float = 600
-    finish_seconds: float = 10
+    finish_seconds: float = 7
 
 
 @dataclass(frozen=True)
