@@ -10,7 +10,7 @@ from desk.policy import Policy
 from desk.ports import Store
 from desk.registry import one_form
 from incidents.model import Casualties, Incident, LogLine
-from roster.model import Account, Answer, Officer, RollCall, Shift, Unit
+from roster.model import Account, Answer, Officer, Role, RollCall, Shift, Unit
 
 PAGE_ROWS = 1000
 PAGE_ROLL_CALLS = 20
@@ -61,6 +61,11 @@ class Names:
         found = self.units.get(unit_id or "")
         return found.name if found else unit_id or ""
 
+    def place(self, unit_id: str) -> tuple[bool, str, str]:
+        """Where a unit stands in a list: those above all first, then by name."""
+        found = self.units.get(unit_id)
+        return (found is None or found.parent_id is not None, found.name if found else "", unit_id)
+
 
 async def pages(
     store: Store, kind: type[R], key: str = "id", size: int = PAGE_ROWS
@@ -85,7 +90,9 @@ async def people(store: Store, policy: Policy) -> Pages:
     for account in await store.find(Account, channel="telegram", order=("-rank", "id")):
         if account.fault != "replaced":
             telegram[account.officer_id] = account.address
-    async for found in pages(store, Officer):
+    found = [one for one in names.officers.values() if one.active]
+    found.sort(key=lambda one: (*names.place(one.unit_id), one.role is not Role.leader, one.name, one.id))
+    for start in range(0, len(found), PAGE_ROWS):
         yield [
             {
                 "name": one.name,
@@ -96,27 +103,26 @@ async def people(store: Store, policy: Policy) -> Pages:
                 "wecom": one.wecom,
                 "telegram": telegram.get(one.id, ""),
             }
-            for one in found
-            if one.active
+            for one in found[start : start + PAGE_ROWS]
         ]
 
 
 async def units(store: Store, policy: Policy) -> Pages:
     """The units of today, as an import takes them."""
     names = await Names.read(store, policy)
-    async for found in pages(store, Unit):
-        yield [
-            {
-                "name": one.name,
-                "parent": names.unit(one.parent_id),
-                "lat": one.lat,
-                "lon": one.lon,
-                "kind": one.kind,
-                "phone_duty": one.phone_duty,
-            }
-            for one in found
-            if not one.valid_to
-        ]
+    found = sorted(names.units.values(), key=lambda one: names.place(one.id))
+    yield [
+        {
+            "name": one.name,
+            "parent": names.unit(one.parent_id),
+            "lat": one.lat,
+            "lon": one.lon,
+            "kind": one.kind,
+            "phone_duty": one.phone_duty,
+        }
+        for one in found
+        if not one.valid_to
+    ]
 
 
 async def roster(store: Store, policy: Policy) -> Pages:

@@ -64,15 +64,24 @@ async def import_roster(door: Door, path: Path, *, unit: str = "", dry_run: bool
 
 async def import_bytes(what: str, door: Door, data: bytes, name: str, order: Order) -> Result:
     """As above, from bytes: `what` is "units", "people" or "roster", `name` the file's name."""
-    language = door.policy.language
     try:
         book = await open_apart(data, name)
+    except Faulty as faulty:
+        return _refused(door.policy.language, faulty.faults)
+    return await import_book(what, door, book, order)
+
+
+async def import_book(what: str, door: Door, book: Book, order: Order) -> Result:
+    """As above, from sheets that were read already."""
+    language = door.policy.language
+    try:
         rows, findings = await _read(what, door, book, order)
-        if findings.faults:
-            raise Faulty(findings.shown())
-        difference = await _take(what, door, rows, order)
     except Faulty as faulty:
         return _refused(language, faulty.faults)
+    if findings.faults:
+        return _refused(language, findings.shown())
+    try:
+        difference = await _take(what, door, rows, order)
     except Refused as refused:
         findings.faults += [
             findings.at(one.spot, one.about, one.kind, one.facts) for one in refused.conflicts

@@ -18,6 +18,10 @@ NOBODY = ("无", "-", "--", "—", "——", "/", "空", "空缺", "待定", "�
 _SEPARATORS = re.compile(r"[、,，;；/\n|]+")
 _ASIDE = re.compile(r"[(（]([^()（）]*)[)）]")
 _PHONE = re.compile(r"(?:\+?86[ -]?)?(?<!\d)1[3-9]\d(?:[ -]?\d){8}(?!\d)")
+_NAMED = re.compile(
+    rf"(?P<name>(?:(?!{_PHONE.pattern})[^()（）])+)(?P<beside>(?:{_PHONE.pattern}|{_ASIDE.pattern}|[ :：])*)"
+)
+_STRAY = " :：。."
 _TITLE = re.compile(
     r"^(?:党工委|党组|党委|党支部|办公室|应急办|总值班室|常务|街道|支部|总|镇|区|市|办|副|正|第一|[一二三四]级)*"
     r"(?:主任科员|主任|书记|镇长|区长|市长|局长|科长|股长|站长|所长|队长|主席|部长|委员|组长|处长|院长|校长|班长|调研员|"
@@ -66,16 +70,16 @@ class People:
 
     def _mentions(self, cell: str) -> Iterator[_Mention]:
         for piece in _SEPARATORS.split(_close(cell)):
-            phones = [digits(one)[-11:] for one in _PHONE.findall(piece)]
-            rest = _PHONE.sub(" ", piece)
-            notes = tuple(note.strip() for note in _ASIDE.findall(rest) if note.strip())
-            rest = _ASIDE.sub(" ", rest).strip(" :：。.")
-            if not rest:
-                continue
-            parts = [rest] if self._find(rest) else list(self._parts(rest.split()))
-            for place, part in enumerate(parts):
-                last = place == len(parts) - 1  # What stands beside a name stands after it.
-                yield _Mention(part, phones[0] if phones and last else "", notes if last else ())
+            for found in _NAMED.finditer(piece):
+                beside = found["beside"]
+                phones = [digits(one)[-11:] for one in _PHONE.findall(beside)]
+                notes = [note.strip() for note in _ASIDE.findall(_PHONE.sub("", beside))]
+                name = found["name"].strip(_STRAY)
+                if not name:
+                    continue
+                *others, last = [name] if self._find(name) else self._parts(name.split())
+                yield from (_Mention(one) for one in others)  # What stands beside names stands after its own.
+                yield _Mention(last, phones[0] if phones else "", tuple(note for note in notes if note))
 
     def _parts(self, words: Sequence[str]) -> Iterator[str]:
         """Names out of words set apart by spaces, which may be padding (张 三), or part a title (张三 主任)."""

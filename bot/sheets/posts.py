@@ -57,16 +57,21 @@ def wide_table(table: Table, names: PostNames) -> tuple[Table, list[PostColumn]]
     headers = dict(table.headers)
     for column in sorted({*tops, *second} - taken):
         top, below = tops.get(column, ""), second.get(column, "")
+        if _NO_POST.match(header_key(below or top)):
+            continue
         if below:
             found = PostColumn(column, names.post(below), top if is_shift_word(top) else "")
             headers[column] = f"{top} {below}".strip()
-        elif not top or _NO_POST.match(header_key(top)):
+        elif not top:
             continue
         elif is_shift_word(top):
             found = PostColumn(column, "duty_officer", top)
         else:
-            shift, rest = ("", top) if names.knows(top) else split_shift(top)
-            found = PostColumn(column, names.post(rest), shift)
+            shift, rest = split_shift(top)
+            if len(rest) > 1 and (names.knows(rest) or not names.knows(top)):
+                found = PostColumn(column, names.post(rest), shift)
+            else:
+                found = PostColumn(column, names.post(top))
         columns.append(found)
     placed = {f"column {one.column}": one.column for one in columns}
     body = table.header_row + (2 if second else 1)
@@ -85,7 +90,8 @@ def _second_line(table: Table, names: PostNames) -> Mapping[int, str]:
         if isinstance(value, str) and (text := plain(value))
     }
     found = [text for text in texts.values() if names.knows(text)]
-    return texts if found and len(found) * 2 >= len(texts) else {}
+    posts = [text for text in texts.values() if not _NO_POST.match(header_key(text))]
+    return texts if found and len(found) * 2 >= len(posts) else {}
 
 
 def _tops(table: Table) -> Mapping[int, str]:

@@ -55,6 +55,18 @@ class _Line:
     unit: Unit | None
 
 
+_Watch = tuple[str, date | None, str]  # Unit, day and 班次.
+
+
+@dataclass
+class _Held:
+    """One watch of a wide sheet: its first row, the posts it has columns for, and those somebody holds."""
+
+    row: Row
+    columns: dict[str, PostColumn] = field(default_factory=dict)
+    posts: set[str] = field(default_factory=set)
+
+
 def read_roster(book: Book, known: Known) -> tuple[list[ShiftRow], Findings]:
     """The watches of a file, and what is wrong with it; the rows count only when there is no fault."""
     findings = Findings()
@@ -126,41 +138,32 @@ class _Reading:
             self._take(line, column, self._text(row, "shift"), names, presence)
 
     def _wide(self, table: Table, columns: Sequence[PostColumn], days: DayReader) -> None:
-        held: dict[tuple[Any, ...], set[str]] = {}
-        first: dict[tuple[Any, ...], Row] = {}
+        held: dict[_Watch, _Held] = {}
         for line in self._lines(table, days):
             row_shift = self._text(line.row, "shift")
             for column in columns:
                 shift = column.shift or row_shift
                 names = self._text(line.row, f"column {column.column}")
                 watch = (line.unit.id if line.unit else "", line.day, shift)
-                first.setdefault(watch, line.row)
-                found = held.setdefault(watch, set())
+                found = held.setdefault(watch, _Held(line.row))
+                found.columns.setdefault(column.post, column)
                 if names and self._take(line, column, shift, names, None):
-                    found.add(column.post)
-        self._check_held(columns, held, first)
+                    found.posts.add(column.post)
+        self._check_held(held)
 
-    def _check_held(
-        self, columns: Sequence[PostColumn], held: Mapping[Any, set[str]], first: Mapping[Any, Row]
-    ) -> None:
+    def _check_held(self, held: Mapping[_Watch, _Held]) -> None:
         """A day whose 带班领导 or 值班员 column is empty is a slip, unless the unit only answers the telephone."""
         phone_duty = {unit.id for unit in self.known.units.values() if unit.phone_duty}
-        for watch, posts in held.items():
-            shift = watch[2]
-            for column in columns:
-                mine = not column.shift or column.shift == shift
-                if (
-                    column.post in MUST_BE_HELD
-                    and mine
-                    and column.post not in posts
-                    and watch[0] not in phone_duty
-                ):
-                    first[watch].fault(
-                        column.column, "post_empty", post=first[watch].table.headers[column.column]
-                    )
-                    posts.add(column.post)
-            if not posts and watch[0] not in phone_duty:
-                first[watch].fault(columns[0].column, "post_empty", post=columns[0].post)
+        some = {watch[:2] for watch, found in held.items() if found.posts}
+        for watch, found in held.items():
+            if watch[0] in phone_duty:
+                continue
+            missing = [post for post in MUST_BE_HELD if post in found.columns and post not in found.posts]
+            if not missing and watch[:2] not in some:
+                missing = list(found.columns)[:1]
+            for post in missing:
+                column = found.columns[post].column
+                found.row.fault(column, "post_empty", post=found.row.table.headers[column])
 
     def _read_day(self, row: Row, days: DayReader) -> date | None:
         """The row's day, else the one above it; None, with its fault named once, when it cannot be read."""

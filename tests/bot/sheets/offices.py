@@ -1,22 +1,21 @@
-"""An office that takes files: its door on a real SQLite, its clock, and files made for one test."""
+"""An office that takes files: its door, its clock, and files made for one test."""
 
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
 from bot.config.defaults import POSTS
 from bot.door import OfficeDoor
 from bot.queue.embedded import EmbeddedQueue
-from bot.sheets.imports import Order, Result, import_bytes
-from bot.store.sql import Database
+from bot.sheets.imports import Order, Result, import_book, import_bytes
+from bot.sheets.opening import open_book
 from desk.policy import Limits, Policy
-from desk.ports import Bell
+from desk.ports import Bell, Transactions
 from incidents.model import LogLine
 from roster.calendar import Calendar
 from roster.model import Account, Officer, Shift, Unit
@@ -69,8 +68,12 @@ class Office:
     async def take(
         self, what: str, data: bytes, name: str = "a.xlsx", *, dry_run: bool = False, unit: str = ""
     ) -> Result:
-        """Import bytes."""
-        return await import_bytes(what, self.door, data, name, Order(dry_run, unit=unit))
+        """Import bytes that are a good file, read in this process; `take_apart` is the whole way."""
+        return await import_book(what, self.door, open_book(data, name), Order(dry_run, unit=unit))
+
+    async def take_apart(self, what: str, data: bytes, name: str) -> Result:
+        """Import bytes, read in a process of their own."""
+        return await import_bytes(what, self.door, data, name, Order())
 
     async def found(self, kind: type[Any], **criteria: Any) -> list[Any]:
         """Records."""
@@ -85,7 +88,7 @@ class Office:
     async def roster(self) -> list[str]:
         """Every watch as a line, in the office's time."""
         names = {one.id: one.name for one in [*await self.found(Officer), *await self.found(Unit)]}
-        zone = __import__("zoneinfo").ZoneInfo("Asia/Shanghai")
+        zone = ZoneInfo(POLICY.timezone)
         return sorted(
             f"{one.starts_at.astimezone(zone):%m-%d %H:%M}/{one.ends_at.astimezone(zone):%m-%d %H:%M} "
             f"{names[one.unit_id]} {one.post} {names[one.officer_id]}"
@@ -93,15 +96,11 @@ class Office:
         )
 
 
-@asynccontextmanager
-async def open_office(folder: Path, language: str = "zh-CN") -> AsyncIterator[Office]:
+def open_office(transactions: Transactions, language: str = "zh-CN") -> Office:
     """An office without units or people."""
     clock = SetClock()
-    database = Database(f"sqlite+aiosqlite:///{folder}/muster.db")
-    await database.start()
-    policy = replace(POLICY, language=language)
-    yield Office(OfficeDoor(database, EmbeddedQueue(database, clock), clock, policy, Bell()), clock)
-    await database.close()
+    queue = EmbeddedQueue(transactions, clock)
+    return Office(OfficeDoor(transactions, queue, clock, replace(POLICY, language=language), Bell()), clock)
 
 
 async def staff(office: Office) -> Office:

@@ -134,7 +134,7 @@ BAD = {
 async def test_a_bad_file_is_named_and_imports_nothing(staffed: Office, name: str) -> None:
     data, file_name, kind = BAD[name]
     before = await staffed.counts()
-    result = await staffed.take("people", data, file_name)
+    result = await staffed.take_apart("people", data, file_name)
     assert [fault.kind for fault in result.faults] == [kind]
     assert result.changed == 0
     assert await staffed.counts() == before
@@ -174,7 +174,7 @@ async def test_a_file_that_is_not_there_is_said_so(office: Office, tmp_path: Pat
 async def test_a_csv_is_read_in_every_encoding_an_office_saves(office: Office, encoding: str) -> None:
     units = csv(UNITS, encoding)
     assert decode(units).lstrip("\ufeff") == decode(csv(UNITS))
-    assert not (await office.take("units", units, "单位.csv")).faults
+    assert not (await office.take_apart("units", units, "单位.csv")).faults
     assert not (await office.take("people", csv(PEOPLE, encoding), "人员.CSV")).faults
     assert (await office.counts())[:2] == (3, 7)
 
