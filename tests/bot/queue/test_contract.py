@@ -363,6 +363,23 @@ async def test_an_effect_and_the_end_of_its_job_commit_together(bench: Bench) ->
     assert tries == [["a"], ["a"]]
 
 
+async def test_an_end_that_was_undone_is_made_when_the_job_has_run_alone(bench: Bench) -> None:
+    runs = []
+
+    async def handler(jobs: Sequence[Job]) -> None:
+        runs.append([one.id for one in jobs])
+        if len(jobs) > 1:
+            async with bench.transactions.begin() as store:
+                await bench.queue.done(store, jobs)
+                raise Trouble
+
+    bench.queue.handle("hear", handler, batch_max=3)
+    await bench.put(*(job(str(n), "hear") for n in range(3)))
+    async with bench.running():
+        await bench.empty()
+    assert runs == [["0", "1", "2"], ["0"], ["1"], ["2"]]
+
+
 async def test_what_a_batch_has_done_stays_done_when_the_rest_is_postponed_or_fails(bench: Bench) -> None:
     runs: list[tuple[str, ...]] = []
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,31 @@ class Failing(MemoryDatabase):
         if fails:
             self.refused += 1
             raise StoreUnavailable("The database is full.")
+
+
+class Lagging(MemoryDatabase):
+    """A store whose readers see what was there when they asked, some time later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+        self.free.set()
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Store]:
+        async with super().read() as store:
+            find = store.find
+
+            async def find_late(kind: type[Any], /, **criteria: Any) -> list[Any]:
+                found = await find(kind, **criteria)
+                self.waiting += 1
+                await self.free.wait()
+                self.waiting -= 1
+                return found
+
+            store.find = find_late  # type: ignore[method-assign]  # Only this reader is slow.
+            yield store
 
 
 def on(database: MemoryDatabase, bounds: Bounds | None = None) -> Bench:
@@ -94,6 +120,20 @@ async def test_row_27_a_back_off_keeps_its_length_when_the_clock_steps_back(benc
         bench.move(1.3)
         await bench.empty()
     assert heard.ids == ["a", "a"]
+
+
+async def test_row_27_a_run_that_fails_after_the_clock_stepped_back_is_counted(bench: Bench) -> None:
+    heard = Heard(lambda jobs: ValueError("broken")).hold()
+    bench.queue.handle("work", heard)
+    await bench.put(job("a"))
+    async with bench.running():
+        await heard.reach(1)
+        bench.move(-3600)
+        await bench.looked()
+        heard.free.set()
+        [row] = await bench.settle(lambda rows: rows[0].attempts == 1)
+        assert 0 < (row.due_at - bench.clock.now()).total_seconds() <= 1.2
+        assert heard.ids == ["a"]
 
 
 async def test_row_27_a_handler_that_finds_its_moment_not_come_waits_for_it_and_does_not_spin(
@@ -299,6 +339,27 @@ async def test_an_outcome_that_cannot_be_written_is_logged_and_does_not_spin(
         assert heard.ids == ["a"]
         heard.fails = lambda jobs: None
         await memory_bench.empty()
+
+
+async def test_a_job_that_ends_while_the_rows_are_read_is_not_run_again() -> None:
+    database = Lagging()
+    bench = on(database)
+    slow, quick = Heard().hold(), Heard()
+    bench.queue.handle("slow", slow)
+    bench.queue.handle("quick", quick)
+    await bench.put(job("a", "slow", after=-1))
+    async with bench.running():
+        await slow.reach(1)
+        await bench.looked()
+        database.free.clear()
+        await bench.put(job("b", "quick"))
+        await until(lambda: database.waiting == 1)
+        slow.free.set()
+        await until(lambda: not [one for one in asyncio.all_tasks() if one.get_name() == "queue:slow"])
+        database.free.set()
+        await quick.reach(1)
+        await bench.empty()
+    assert slow.ids == ["a"]
 
 
 async def test_bulk_jobs_of_many_kinds_leave_workers_for_urgent_work(memory_bench: Bench) -> None:

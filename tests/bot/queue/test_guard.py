@@ -98,9 +98,16 @@ def test_the_lock_says_who_holds_it_and_since_when(tmp_path: Path) -> None:
     assert written == f'{{"pid": {os.getpid()}, "started_at": "{NOW.isoformat()}"}}'
 
 
-def test_a_lock_file_full_of_nonsense_is_taken_over_and_a_held_one_still_refuses(tmp_path: Path) -> None:
+def test_a_lock_file_full_of_nonsense_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "muster.db.lock").write_bytes(b"\xff\x00nonsense" * 50)
+    with holder(tmp_path / "muster.db") as first:
+        with pytest.raises(AlreadyRunning) as refusal, only_process(tmp_path / "muster.db", SetClock()):
+            pass
+        assert refusal.value.pid == first.pid
+
+
+def test_a_held_lock_refuses_whatever_is_written_in_it(tmp_path: Path) -> None:
     database, lock = tmp_path / "muster.db", tmp_path / "muster.db.lock"
-    lock.write_bytes(b"\xff\x00nonsense" * 50)
     with holder(database):
         lock.write_bytes(b"[]")
         with (
