@@ -12,13 +12,16 @@ from incidents.model import Incident, Report, ReportKind, State
 from roster.model import Officer
 
 
-async def sign(desk: Desk, incident_id: str, officer: Officer) -> Incident:
-    """This officer has it from now on. Raises AlreadySigned, NotOpen or NotAllowed."""
+async def sign(desk: Desk, incident_id: str, officer: Officer, note: str = "") -> Incident:
+    """This officer has it from now on; what they said with it is kept. Raises AlreadySigned, NotOpen or NotAllowed."""
     incident = await _read(desk, incident_id)
     require(officer, Action.sign, incident)
     signed = await _write(desk, incident, lifecycle.sign(incident, officer.id, desk.now))
     subject = f"incident:{incident.id}"
-    desk.log("signed", subject, officer.id, number=incident.number, by=officer.name, step=incident.step)
+    said = {"note": note} if note else {}
+    desk.log(
+        "signed", subject, officer.id, number=incident.number, by=officer.name, step=incident.step, **said
+    )
     await cancel_waiting(desk, subject, [PAGE])
     facts = {
         **await page_facts(desk, signed),
@@ -36,11 +39,13 @@ async def sign(desk: Desk, incident_id: str, officer: Officer) -> Incident:
 
 
 async def hand_on(desk: Desk, incident_id: str, officer: Officer, to_officer_id: str) -> Incident:
-    """转办: the incident waits for the signature of somebody named; until then the ladder keeps climbing."""
+    """转办: the incident waits for the signature of somebody named; until then the ladder keeps climbing.
+
+    Raises LookupError for nobody, oneself or one who has left, and NotOpen or NotAllowed."""
     incident = await _read(desk, incident_id)
     require(officer, Action.hand_on, incident)
     target = await desk.store.get(Officer, to_officer_id)
-    if target is None or not target.active:
+    if target is None or not target.active or target.id == officer.id:
         raise LookupError(to_officer_id)
     handed = await _write(
         desk, incident, lifecycle.hand_on(incident, officer.id, target.id, desk.now, desk.minutes(1))
@@ -116,10 +121,13 @@ def _ended(incident: Incident, officer: Officer, outcome: str, desk: Desk, state
 
 
 async def mark_told(desk: Desk, incident_id: str, officer: Officer, clock: str) -> Incident:
-    """The phone report or the written report went up: that clock stops."""
+    """The phone report or the written report went up: that clock stops, and the first such moment stands."""
     incident = await _read(desk, incident_id)
     require(officer, Action.close, incident)
-    changed = await desk.store.change(incident, **{deadlines.DONE_FIELDS[clock]: desk.now})
+    done = deadlines.DONE_FIELDS[clock]
+    if getattr(incident, done) is not None:
+        return incident
+    changed = await desk.store.change(incident, **{done: desk.now})
     desk.log("clock_done", f"incident:{incident.id}", officer.id, number=incident.number, clock=clock)
     return changed
 

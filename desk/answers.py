@@ -1,17 +1,25 @@
 """Takes answers to a roll call: idempotent, late is marked, a missing proof is asked for, nothing is thrown away."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from desk.letters import amend, amend_tapped, cards, reply
-from desk.model import Inbound, Notice
-from desk.ports import Desk, Stale
+from desk import asked
+from desk.attachments import keep_files
+from desk.letters import amend, amend_tapped, cancel_waiting, cards, reply
+from desk.model import Inbound, Notice, Setting
+from desk.ports import Desk
 from desk.roll_calls import QUESTION, REMINDER
 from incidents.model import Place
-from roster.model import Answer, Officer, Result, RollCall, Unit
-from roster.roll_call import judge
+from incidents.places import believed
+from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
+from roster.roll_call import Verdict, judge
 
 LATE_ANSWERS_KEPT_FOR = timedelta(hours=12)
+OWED_MAX = 10
+TEXT_MAX = 200
+PASSCODES_WRONG_MAX = 5  # Of ten thousand codes; beyond these the answer is not judged by a code any more.
+EXCUSE = "excuse"  # What `desk.asked` calls the question for the reason of a 免点.
 
 
 @dataclass(frozen=True)
@@ -23,20 +31,43 @@ class Given:
     has_photo: bool = False
 
 
+@dataclass(frozen=True)
+class _Heard:
+    """One person's word about one line of a roll call."""
+
+    message: Inbound
+    officer: Officer
+    roll_call: RollCall
+    answer: Answer
+
+    @property
+    def subject(self) -> str:
+        return f"roll_call:{self.roll_call.id}"
+
+
 async def owed_by(desk: Desk, officer_id: str) -> Answer | None:
     """The newest answer this officer still owes."""
-    waiting = await desk.store.find(
-        Answer, officer_id=officer_id, result=Result.waiting, order=("-id",), limit=1
+    owed = await all_owed_by(desk, officer_id)
+    return owed[0] if owed else None
+
+
+async def all_owed_by(desk: Desk, officer_id: str) -> list[Answer]:
+    """The answers this officer still owes, the newest first."""
+    return await desk.store.find(
+        Answer, officer_id=officer_id, result=Result.waiting, order=("-id",), limit=OWED_MAX
     )
-    return waiting[0] if waiting else None
 
 
 async def missed_by(desk: Desk, officer_id: str) -> Answer | None:
     """The newest 未应答 of the last twelve hours that this officer has said nothing about since."""
     lines = await desk.store.find(
-        Answer, officer_id=officer_id, result=Result.no_answer, order=("-id",), limit=1
+        Answer,
+        officer_id=officer_id,
+        result_in=[Result.no_answer, Result.unregistered_cover],
+        order=("-id",),
+        limit=1,
     )
-    if not lines or lines[0].answered_at is not None:
+    if not lines or lines[0].answered_at is not None or lines[0].concluded_by:
         return None
     roll_call = await desk.store.get(RollCall, lines[0].roll_call_id)
     if roll_call is None or desk.now - roll_call.closes_at > LATE_ANSWERS_KEPT_FOR:
@@ -44,36 +75,37 @@ async def missed_by(desk: Desk, officer_id: str) -> Answer | None:
     return lines[0]
 
 
-async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, given: Given) -> None:
-    """Judge a 到岗 and say what was recorded, or which proof is still owed."""
+async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, given: Given) -> bool:
+    """Judge a 到岗 and say what was recorded, or which proof is still owed; says whether it was recorded."""
     roll_call = await desk.store.get(RollCall, answer.roll_call_id)
     if roll_call is None:
-        return
+        return False
+    heard = _Heard(message, officer, roll_call, answer)
     if answer.result is not Result.waiting:
-        await _answered_before(desk, message, officer, roll_call, answer)
-        return
-    unit = await desk.store.get(Unit, answer.unit_id) if given.place else None
+        await _answered_before(desk, heard)
+        return False
+    place = believed(given.place) if given.place else None
     verdict = judge(
         roll_call,
         answer,
-        at=desk.now,
-        passcode=given.passcode,
-        place=given.place,
+        at=said_at(desk, message, roll_call),
+        passcode=given.passcode if await _may_try_code(desk, heard, given.passcode) else "",
+        place=place,
         has_photo=given.has_photo,
-        unit=unit,
+        unit=await desk.store.get(Unit, answer.unit_id) if place else None,
     )
     if verdict.result is None:
-        facts = {
-            "plan": roll_call.plan,
-            "proof": verdict.missing,
-            "distance": verdict.distance,
-            "tried": given.passcode,
-        }
-        subject = f"roll_call:{roll_call.id}"
-        notice = Notice("proof_owed", facts, asks_place=verdict.missing == "place")
-        reply(desk, message, notice, officer_id=officer.id, subject=subject)
-        return
-    await _record(desk, message, officer, roll_call, answer, verdict.result)
+        _ask_proof(desk, heard, verdict, given.passcode)
+        return False
+    details: dict[str, Any] = {}
+    if place is not None:
+        metres = None if verdict.distance is None else round(verdict.distance)
+        details = {"metres": metres, "unchecked": verdict.unchecked}
+    if answer.proof is Proof.photo and message.files:
+        kept = await keep_files(desk, message, officer, draft_id=answer.id)
+        details["attachments"] = [one.id for one in kept]
+    await _record(desk, heard, verdict.result, "", details)
+    return True
 
 
 async def excuse(desk: Desk, message: Inbound, officer: Officer, answer: Answer, reason: str) -> None:
@@ -81,42 +113,112 @@ async def excuse(desk: Desk, message: Inbound, officer: Officer, answer: Answer,
     roll_call = await desk.store.get(RollCall, answer.roll_call_id)
     if roll_call is None:
         return
+    heard = _Heard(message, officer, roll_call, answer)
     if answer.result is not Result.waiting:
-        await _answered_before(desk, message, officer, roll_call, answer)
+        await _answered_before(desk, heard)
     elif not reason:
-        await desk.store.change(answer, note="excuse?")
+        await asked.ask(desk, officer.id, EXCUSE, answer.id)
         reply(desk, message, Notice("excuse_reason", {"plan": roll_call.plan}), officer_id=officer.id)
     else:
-        await _record(desk, message, officer, roll_call, answer, Result.excused, reason)
+        await _record(desk, heard, Result.excused, reason[:TEXT_MAX], {})
 
 
-async def _record(
-    desk: Desk,
-    message: Inbound,
-    officer: Officer,
-    roll_call: RollCall,
-    answer: Answer,
-    result: Result,
-    note: str = "",
-) -> None:
-    subject = f"roll_call:{roll_call.id}"
-    try:
-        await desk.store.change(
-            answer,
-            result=result,
-            answered_at=desk.now,
-            channel=message.channel,
-            text=message.text[:200],
-            note=note,
-        )
-    except Stale:
-        return
-    desk.log("roll_call_answered", subject, officer.id, plan=roll_call.plan, result=result.value, note=note)
-    facts = {"plan": roll_call.plan, "result": result.value, "at": desk.now.isoformat(), "note": note}
+async def cover(desk: Desk, message: Inbound, officer: Officer, passcode: str = "") -> bool:
+    """替班未报备: somebody who was not called answers for the one colleague of the unit whose answer is owed.
+
+    It is kept beside the holder's line, who is still asked; a person judges it afterwards. When several are owed
+    nobody can tell for whom it was, and it is only logged."""
+    owed = await _unit_owes(desk, officer)
+    if not owed:
+        return False
+    [first, *others] = owed
+    subject = f"roll_call:{first.roll_call_id}"
+    if others:
+        desk.log("cover_unclear", subject, officer.id, text=message.text[:TEXT_MAX], owed=len(owed))
+        return False
+    roll_call = await desk.store.get(RollCall, first.roll_call_id)
+    if roll_call is None:
+        return False
+    text, has_code = message.text[:TEXT_MAX], bool(passcode) and passcode == roll_call.passcode
+    await desk.store.change(first, note=officer.name, text=text, channel=message.channel)
+    desk.log("answered_for", subject, officer.id, by=officer.name, holder=first.officer_id, passcode=has_code)
+    facts = {
+        "plan": roll_call.plan,
+        "result": Result.unregistered_cover.value,
+        "at": said_at(desk, message, roll_call).isoformat(),
+        "note": "",
+    }
+    reply(desk, message, Notice("answer_recorded", facts), officer_id=officer.id, subject=subject)
+    return True
+
+
+def said_at(desk: Desk, message: Inbound, roll_call: RollCall) -> datetime:
+    """When the answer was given: the platform's own moment, so that nobody is late because the desk was away."""
+    at = message.sent_at
+    return at if at is not None and roll_call.called_at <= at <= desk.now else desk.now
+
+
+async def _unit_owes(desk: Desk, officer: Officer) -> list[Answer]:
+    """The lines of posts in this officer's own unit that nobody has answered yet."""
+    running = await desk.store.find(RollCall, state=RollCallState.open, limit=OWED_MAX)
+    if not running:
+        return []
+    lines = await desk.store.find(
+        Answer, roll_call_id_in=[one.id for one in running], unit_id=officer.unit_id, result=Result.waiting
+    )
+    return [line for line in lines if line.post and line.officer_id != officer.id]
+
+
+async def _may_try_code(desk: Desk, heard: _Heard, passcode: str) -> bool:
+    """Counts wrong codes of one line, so that the four digits cannot be found by trying."""
+    if heard.answer.proof is not Proof.passcode or not passcode:
+        return True
+    name = f"passcode/{heard.answer.id}"
+    kept = await desk.store.get(Setting, name)
+    wrong = int(kept.value) if kept else 0
+    if wrong >= PASSCODES_WRONG_MAX:
+        return False
+    if passcode != heard.roll_call.passcode:
+        if kept is None:
+            await desk.store.add(Setting(name, "1"))
+        else:
+            await desk.store.change(kept, value=str(wrong + 1))
+        if wrong + 1 == PASSCODES_WRONG_MAX:
+            desk.log("passcode_locked", heard.subject, heard.officer.id, tries=wrong + 1)
+    return True
+
+
+def _ask_proof(desk: Desk, heard: _Heard, verdict: Verdict, tried: str) -> None:
+    facts = {
+        "plan": heard.roll_call.plan,
+        "proof": verdict.missing,
+        "distance": verdict.distance,
+        "tried": tried,
+    }
+    if verdict.distance is not None:
+        desk.log("answered_from_afar", heard.subject, heard.officer.id, metres=round(verdict.distance))
+    notice = Notice("proof_owed", facts, asks_place=verdict.missing == "place")
+    reply(desk, heard.message, notice, officer_id=heard.officer.id, subject=heard.subject)
+
+
+async def _record(desk: Desk, heard: _Heard, result: Result, note: str, details: dict[str, Any]) -> None:
+    message, officer, subject = heard.message, heard.officer, heard.subject
+    plan, at = heard.roll_call.plan, said_at(desk, message, heard.roll_call)
+    await desk.store.change(
+        heard.answer,
+        result=result,
+        answered_at=at,
+        channel=message.channel,
+        text=message.text[:TEXT_MAX],
+        note=note,
+    )
+    desk.log("roll_call_answered", subject, officer.id, plan=plan, result=result.value, note=note, **details)
+    await cancel_waiting(desk, subject, [QUESTION, REMINDER], officer_id=officer.id)
+    facts = {"plan": plan, "result": result.value, "at": at.isoformat(), "note": note}
     notice = Notice("answer_recorded", facts)
     if message.kind == "choice" and message.message_id:
         amend_tapped(desk, message, notice, officer_id=officer.id, subject=subject)
-        if roll_call.reminded == 0:
+        if heard.roll_call.reminded == 0:
             return
     else:
         reply(desk, message, notice, officer_id=officer.id, subject=subject)
@@ -125,23 +227,24 @@ async def _record(
             amend(desk, card, notice)
 
 
-async def _answered_before(
-    desk: Desk, message: Inbound, officer: Officer, roll_call: RollCall, answer: Answer
-) -> None:
+async def _answered_before(desk: Desk, heard: _Heard) -> None:
     """The first answer stands; one after the window is kept beside 未应答 for the leader to judge."""
+    message, officer, answer = heard.message, heard.officer, heard.answer
+    plan, at = heard.roll_call.plan, said_at(desk, message, heard.roll_call)
+    text = message.text[:TEXT_MAX]
     facts = {
-        "plan": roll_call.plan,
+        "plan": plan,
         "result": answer.result.value,
-        "at": (answer.answered_at or desk.now).isoformat(),
-        "closes_at": roll_call.closes_at.isoformat(),
+        "at": (answer.answered_at or at).isoformat(),
+        "closes_at": heard.roll_call.closes_at.isoformat(),
     }
     kind = "answer_stands"
-    if answer.result is Result.no_answer and answer.answered_at is None:
+    if answer.result in (Result.no_answer, Result.unregistered_cover) and answer.answered_at is None:
         kind = "answer_after_close"
-        facts["at"] = desk.now.isoformat()
-        await desk.store.change(
-            answer, answered_at=desk.now, channel=message.channel, text=message.text[:200]
-        )
-        subject = f"roll_call:{roll_call.id}"
-        desk.log("answered_after_close", subject, officer.id, plan=roll_call.plan, text=message.text[:200])
+        facts["at"] = at.isoformat()
+        said = {"text": text, "channel": message.channel} if answer.result is Result.no_answer else {}
+        await desk.store.change(answer, answered_at=at, **said)
+        desk.log("answered_after_close", heard.subject, officer.id, plan=plan, text=text)
+    elif answer.concluded_by and text:
+        desk.log("answered_again", heard.subject, officer.id, plan=plan, text=text)
     reply(desk, message, Notice(kind, facts), officer_id=officer.id)

@@ -22,7 +22,7 @@ async def keep_files(
     for position, file in enumerate(message.files):
         over = already + position >= desk.policy.limits.attachments_per_report_max
         too_big = (file.bytes_count or 0) > desk.policy.limits.attachment_bytes_max
-        fault = "over_count" if over else "too_big" if too_big else ""
+        fault = "" if file.digest else "over_count" if over else "too_big" if too_big else ""
         state = AttachmentState.refused if fault else AttachmentState.waiting
         row = Attachment(
             id=desk.new_id(),
@@ -41,6 +41,11 @@ async def keep_files(
             fault=fault,
         )
         rows.append(row)
+        if fault:
+            subject = f"incident:{incident_id}" if incident_id else f"draft:{draft_id}"
+            desk.log(
+                "attachment_refused", subject, officer.id, fault=fault, what=file.kind, name=row.file_name
+            )
         if row.state is AttachmentState.waiting:
             desk.due("fetch", row.id, desk.now, lane=Lane.bulk)
     if rows:

@@ -7,7 +7,7 @@ from desk.letters import tell
 from desk.model import Lane, Notice
 from desk.policy import BulletinPlan
 from desk.ports import Desk
-from desk.recipients import office_unit, resolve
+from desk.recipients import duty_leaders, office_unit, resolve
 from incidents.bulletin import Bulletin, CalledRoll, sum_up
 from incidents.model import OPEN_STATES, Incident
 from roster.model import Officer, RollCall, RollCallState, Unit
@@ -61,7 +61,9 @@ async def _readers(desk: Desk, plan: BulletinPlan) -> list[Officer]:
     people: dict[str, Officer] = {}
     for word in plan.to:
         people |= {officer.id: officer for officer in await resolve(desk, word, office)}
-    return list(people.values())
+    return list(people.values()) or await duty_leaders(
+        desk
+    )  # A bulletin nobody reads would hide that it is so.
 
 
 async def _facts(desk: Desk, summary: Bulletin) -> dict[str, Any]:

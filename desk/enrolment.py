@@ -8,7 +8,7 @@ from datetime import timedelta
 from desk.letters import tell
 from desk.model import Inbound, Notice, Setting
 from desk.ports import Desk, Stale
-from desk.recipients import leaders_of
+from desk.recipients import duty_leaders, leaders_of
 from roster.model import Account, Invite, Officer
 
 CHANNEL_RANK = {"wecom": 10, "telegram": 20, "webchat": 30}
@@ -43,10 +43,13 @@ async def enrol(desk: Desk, message: Inbound, code: str) -> Enrolled:
         return Enrolled(refused="locked")
     found = await desk.store.get(Invite, digest(code)) if 8 <= len(code) <= 64 else None
     if found is not None and not message.private:
-        await desk.store.change(found, used_at=found.used_at or desk.now, used_by="group")
-        desk.log("invite_burned", f"officer:{found.officer_id}", channel=message.channel)
+        if found.used_at is None:
+            await desk.store.change(found, used_at=desk.now, used_by="group")
+            desk.log("invite_burned", f"officer:{found.officer_id}", channel=message.channel)
         return Enrolled(refused="group")
     officer = await desk.store.get(Officer, found.officer_id) if found else None
+    if found and officer and officer.active and await _is_bound_by(desk, found, message):
+        return Enrolled(officer=officer)  # The same phone pressed the same link twice.
     if found is None or officer is None or not officer.active or not _usable(desk, found):
         desk.log("enrolment_refused", "desk", channel=message.channel, attempts=attempts)
         return Enrolled(refused="neutral")
@@ -61,17 +64,22 @@ async def enrol(desk: Desk, message: Inbound, code: str) -> Enrolled:
 async def bind(desk: Desk, officer: Officer, channel: str, address: str, name: str = "") -> Account:
     """Make this address the officer's way on this channel; the address before it is told and no longer used."""
     before = await desk.store.find(Account, officer_id=officer.id, channel=channel)
-    for old in before:
-        if old.address != address and old.reachable:
-            tell(
-                desk,
-                officer.id,
-                Notice("account_moved", {"name": officer.name}),
-                channels=(f"{channel}:{old.address}",),
-            )
-            await desk.store.change(old, reachable=False, fault="replaced")
+    replaced = [old for old in before if old.address != address and old.reachable]
+    for old in replaced:
+        tell(
+            desk,
+            officer.id,
+            Notice("account_moved", {"name": officer.name}),
+            channels=(f"{channel}:{old.address}",),
+        )
+        await desk.store.change(old, reachable=False, fault="replaced")
     taken = await desk.store.find(Account, channel=channel, address=address, limit=1)
     if taken:
+        if taken[0].officer_id != officer.id:
+            await unreachable(
+                desk, taken[0], "replaced"
+            )  # Whoever held this phone before is told of no more.
+            taken = await desk.store.find(Account, channel=channel, address=address, limit=1)
         account = await desk.store.change(
             taken[0], officer_id=officer.id, reachable=True, fault="", name=name
         )
@@ -80,10 +88,9 @@ async def bind(desk: Desk, officer: Officer, channel: str, address: str, name: s
         account = Account(desk.new_id(), officer.id, channel, address, desk.now, rank=rank, name=name)
         await desk.store.add(account)
     desk.log("enrolled", f"officer:{officer.id}", officer.id, channel=channel, again=bool(before))
-    if before:
-        for leader in await leaders_of(desk, officer.unit_id):
-            if leader.id != officer.id:
-                tell(desk, leader.id, Notice("officer_moved", {"name": officer.name, "channel": channel}))
+    if replaced:
+        for leader in await _leaders_above(desk, officer):
+            tell(desk, leader.id, Notice("officer_moved", {"name": officer.name, "channel": channel}))
     return account
 
 
@@ -96,12 +103,26 @@ async def unreachable(desk: Desk, account: Account, fault: str) -> None:
     desk.log(
         "account_unreachable", f"officer:{account.officer_id}", channel=account.channel, fault=fault[:200]
     )
-    if officer is None:
+    if officer is None or not officer.active:
         return
     facts = {"name": officer.name, "channel": account.channel, "fault": fault[:200]}
-    for leader in await leaders_of(desk, officer.unit_id):
-        if leader.id != officer.id:
-            tell(desk, leader.id, Notice("officer_unreachable", facts))
+    for leader in await _leaders_above(desk, officer):
+        tell(desk, leader.id, Notice("officer_unreachable", facts))
+
+
+async def _leaders_above(desk: Desk, officer: Officer) -> list[Officer]:
+    """Who leads the officer's unit, else the whole watch; never the officer."""
+    leaders = [one for one in await leaders_of(desk, officer.unit_id) if one.id != officer.id]
+    return leaders or [one for one in await duty_leaders(desk) if one.id != officer.id]
+
+
+async def _is_bound_by(desk: Desk, found: Invite, message: Inbound) -> bool:
+    if found.used_by != f"{message.channel}:{message.address}":
+        return False
+    mine = await desk.store.find(
+        Account, channel=message.channel, address=message.address, officer_id=found.officer_id, reachable=True
+    )
+    return bool(mine)
 
 
 def _usable(desk: Desk, found: Invite) -> bool:

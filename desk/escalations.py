@@ -1,17 +1,18 @@
 """Walks an incident up its frozen ladder until somebody signs: each step once, nobody paged after the signature."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
+from desk.clocks import schedule_clocks
 from desk.letters import tell
 from desk.model import Choice, Letter, LetterState, Notice, Setting
 from desk.ports import Desk
-from desk.recipients import fallback, leaders_of, names, resolve
-from desk.reports import schedule_clocks
+from desk.recipients import leaders_of, names, resolve
 from incidents import deadlines, escalation
 from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Step
 from roster.model import Officer, Unit
 
 PAGE = "incident_page"
+FALLBACK_STEP = -1  # The `step` of a page that no rung of the ladder sent.
 
 
 async def step(desk: Desk, incident_id: str) -> None:
@@ -22,23 +23,25 @@ async def step(desk: Desk, incident_id: str) -> None:
     while (due := escalation.due_step(incident, desk.now)) is not None:
         people = await _people(desk, incident, due)
         walk, number = incident.walk, incident.step
-        incident = await _advance(desk, incident, people, due)
+        incident = await _advance(desk, incident, people)
         if people:
-            _page(desk, incident, people, due, walk, number, await page_facts(desk, incident))
+            facts = {**await page_facts(desk, incident), "walk": walk, "step": number}
+            _page(desk, incident, people, facts, due.channels)
             break
         desk.log(
             "step_unheld", f"incident:{incident.id}", number=incident.number, step=number, to=list(due.to)
         )
-        if incident.step == 0 and not incident.heard_by:
-            await _alarm(desk, incident)
-            break
+        if incident.walk != walk and not await _heard_in_walk(desk, incident, walk):
+            incident = await _fall_back(desk, incident, walk, 0)
     if incident.next_step_at is not None:
         name = f"step/{incident.id}/{incident.walk}/{incident.step}"
         desk.due("step", incident.id, incident.next_step_at, key=f"incident:{incident.id}", name=name)
 
 
 async def unheard(desk: Desk, letter: Letter) -> None:
-    """A page could not be delivered on any channel; when nobody else holds the same page, the ladder climbs now."""
+    """A page could not be delivered on any channel: when it was the last hope of its rung, the ladder climbs now.
+
+    When nobody of a whole walk can be reached, the fallback people are paged, one group after the other."""
     incident = await desk.store.get(Incident, letter.subject.partition(":")[2])
     if incident is None or incident.state not in UNSIGNED_STATES or letter.kind != PAGE:
         return
@@ -50,20 +53,19 @@ async def unheard(desk: Desk, letter: Letter) -> None:
         officer=officer.name if officer else letter.officer_id,
         reason=letter.reason,
     )
-    pages = await desk.store.find(Letter, subject=letter.subject, kind=PAGE, amends="")
-    step_of = (letter.facts.get("walk"), letter.facts.get("step"))
-    beside = [
-        one
-        for one in pages
-        if (one.facts.get("walk"), one.facts.get("step")) == step_of and one.id != letter.id
-    ]
-    if any(one.state is not LetterState.failed for one in beside):
+    walk, number = letter.facts.get("walk", 0), letter.facts.get("step", 0)
+    if letter.facts.get("by"):  # Handed on to somebody who cannot be reached.
+        if incident.assigned_to == letter.officer_id:
+            await _climb_now(desk, incident, letter)
         return
-    if (incident.walk, incident.step - 1) != step_of and incident.step != 0:
+    if any(_is_of(one, walk, number) for one in await _pages_out(desk, incident)):
         return
-    await desk.store.change(incident, next_step_at=desk.now)
-    name = f"step/{incident.id}/{incident.walk}/{incident.step}/unheard/{letter.id}"
-    desk.due("step", incident.id, desk.now, key=letter.subject, name=name)
+    if number == FALLBACK_STEP:
+        await _fall_back(desk, incident, walk, letter.facts.get("fallback", 0) + 1)
+    elif (incident.walk, incident.step) == (walk, number + 1):
+        await _climb_now(desk, incident, letter)
+    elif incident.walk > walk and not await _heard_in_walk(desk, incident, walk):
+        await _fall_back(desk, incident, walk, 0)
 
 
 async def clock_fell_due(desk: Desk, incident_id: str) -> None:
@@ -116,53 +118,81 @@ async def _people(desk: Desk, incident: Incident, due: Step) -> list[Officer]:
     return people
 
 
-async def _advance(desk: Desk, incident: Incident, people: list[Officer], due: Step) -> Incident:
+async def _advance(desk: Desk, incident: Incident, people: list[Officer]) -> Incident:
     """Compare-and-set the step, so that late, doubled or replayed work does nothing."""
-    after = escalation.after_step(incident, desk.now, desk.minutes(1))
-    if not people:
-        after = replace(after, next_step_at=desk.now) if after.step != 0 else after
-    heard = tuple(dict.fromkeys((*incident.heard_by, *(officer.id for officer in people))))
+    after_step = escalation.after_step if people else escalation.skip_unheld
+    after = after_step(incident, desk.now, desk.minutes(1))
     return await desk.store.change(
         incident,
         walk=after.walk,
         step=after.step,
         walk_started_at=after.walk_started_at,
         next_step_at=after.next_step_at,
-        heard_by=heard,
+        heard_by=_with(incident.heard_by, people),
     )
+
+
+def _with(heard_by: tuple[str, ...], people: list[Officer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*heard_by, *(officer.id for officer in people))))
 
 
 def _page(
     desk: Desk,
     incident: Incident,
     people: list[Officer],
-    due: Step,
-    walk: int,
-    number: int,
     facts: dict[str, object],
+    channels: tuple[str, ...] = (),
 ) -> None:
     subject = f"incident:{incident.id}"
     choices = (Choice("sign", incident.id), Choice("hand", incident.id))
-    facts = {**facts, "walk": walk, "step": number}
     for officer in people:
-        tell(desk, officer.id, Notice(PAGE, facts, choices), subject=subject, channels=due.channels)
+        tell(desk, officer.id, Notice(PAGE, facts, choices), subject=subject, channels=channels)
+    walk, number = facts["walk"], facts["step"]
     kind = "escalated" if walk or number else "paged"
     desk.log(
         kind, subject, number=incident.number, walk=walk, step=number, to=[officer.name for officer in people]
     )
 
 
-async def _alarm(desk: Desk, incident: Incident) -> None:
-    """The whole ladder means nobody: the fallback people are paged and the board turns red."""
-    people = await fallback(desk, incident)
-    desk.log(
-        "ladder_empty", f"incident:{incident.id}", number=incident.number, told=[one.name for one in people]
-    )
-    if not people:
+async def _climb_now(desk: Desk, incident: Incident, letter: Letter) -> None:
+    if incident.next_step_at is not None and incident.next_step_at <= desk.now:
         return
-    heard = tuple(dict.fromkeys((*incident.heard_by, *(officer.id for officer in people))))
-    incident = await desk.store.change(incident, heard_by=heard)
-    _page(desk, incident, people, Step(0, ()), incident.walk, -1, await page_facts(desk, incident))
+    await desk.store.change(incident, next_step_at=desk.now)
+    name = f"step/{incident.id}/{incident.walk}/{incident.step}/unheard/{letter.id}"
+    desk.due("step", incident.id, desk.now, key=letter.subject, name=name)
+
+
+async def _pages_out(desk: Desk, incident: Incident) -> list[Letter]:
+    """The pages of an incident that are on their way or have arrived."""
+    await desk.write_records()
+    pages = await desk.store.find(Letter, subject=f"incident:{incident.id}", kind=PAGE, amends="")
+    return [one for one in pages if one.state is not LetterState.failed]
+
+
+def _is_of(page: Letter, walk: int, number: int) -> bool:
+    return (page.facts.get("walk"), page.facts.get("step")) == (walk, number) and not page.facts.get("by")
+
+
+async def _heard_in_walk(desk: Desk, incident: Incident, walk: int) -> bool:
+    """Whether any page of a walk reached, or may still reach, somebody."""
+    out = await _pages_out(desk, incident)
+    return any(page.facts.get("walk") == walk and not page.facts.get("by") for page in out)
+
+
+async def _fall_back(desk: Desk, incident: Incident, walk: int, first: int) -> Incident:
+    """The whole ladder reaches nobody: the next fallback people are paged and the board turns red."""
+    subject, words = f"incident:{incident.id}", desk.policy.fallback
+    for number in range(first, len(words)):
+        people = await resolve(desk, words[number], incident.unit_id)
+        if not people:
+            continue
+        desk.log("ladder_empty", subject, number=incident.number, told=[one.name for one in people])
+        incident = await desk.store.change(incident, heard_by=_with(incident.heard_by, people))
+        facts = {**await page_facts(desk, incident), "walk": walk, "step": FALLBACK_STEP, "fallback": number}
+        _page(desk, incident, people, facts)
+        return incident
+    desk.log("ladder_empty", subject, number=incident.number, told=[])
+    return incident
 
 
 async def page_facts(desk: Desk, incident: Incident) -> dict[str, object]:

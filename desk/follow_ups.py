@@ -2,25 +2,43 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
+from desk.clocks import schedule_clocks, start_clocks
 from desk.letters import tell
-from desk.model import Inbound, Letter, Notice
+from desk.model import Inbound, Letter, LetterState, Notice
 from desk.permissions import may_see
 from desk.ports import Desk
+from desk.recipients import leaders_of
+from desk.said import incident_of
 from incidents import deadlines, intake, triage
 from incidents.casualties import merge_casualties, read_casualties
 from incidents.kinds import read_kind
 from incidents.model import OPEN_STATES, Incident, Place, Report, ReportKind
-from incidents.places import merge_places
+from incidents.occurred import read_occurred_at
+from incidents.places import believed, labelled_place, merge_places, place_words
 from roster.model import Officer
+
+ARRIVED = "follow_up_arrived"
+TOLD_AT_ONCE_MAX = (
+    3  # Of one incident to one person within a minute; what comes beyond is gathered in one message.
+)
+TOLD_TEXT_MAX = 1_000
+MERGES_MAX = 5
 
 
 async def incident_spoken_of(desk: Desk, message: Inbound, officer: Officer) -> Incident | None:
     """The incident a message belongs to: by its number in the text, or by the message it replies to."""
-    number = intake.find_number(message.text, desk.policy.number_prefix)
-    if number:
-        found = await desk.store.find(Incident, number=number, limit=1)
-        return found[0] if found and may_see(officer, found[0]) else None
+    incident = await _named_or_answered(desk, message)
+    for _ in range(MERGES_MAX):
+        if incident is None or not incident.merged_into:
+            break
+        incident = await desk.store.get(Incident, incident.merged_into)
+    return incident if incident is not None and may_see(officer, incident) else None
+
+
+async def letter_answered(desk: Desk, message: Inbound) -> Letter | None:
+    """Our own message that this one replies to."""
     if not message.reply_to:
         return None
     letters = await desk.store.find(
@@ -31,21 +49,20 @@ async def incident_spoken_of(desk: Desk, message: Inbound, officer: Officer) -> 
         order=("-id",),
         limit=1,
     )
-    if letters and letters[0].subject.startswith("incident:"):
-        incident = await desk.store.get(Incident, letters[0].subject.partition(":")[2])
-        return incident if incident is not None and may_see(officer, incident) else None
-    key = event_key(message.channel, message.address, message.reply_to)
-    reports = await desk.store.find(Report, event_key=key, limit=1)
-    return await desk.store.get(Incident, reports[0].incident_id) if reports else None
+    return letters[0] if letters else None
 
 
 async def recent_of(desk: Desk, officer: Officer) -> Incident | None:
-    """The officer's own incident opened or added to within the last draft window, still open."""
+    """The officer's own incident, still open, that they opened or added to within the last draft window."""
     since = desk.now - timedelta(minutes=desk.policy.limits.draft_minutes)
-    found = await desk.store.find(
-        Incident, reporter_id=officer.id, received_at_from=since, order=("-id",), limit=1
+    last = await desk.store.find(
+        Report, reporter_id=officer.id, received_at_from=since, order=("-received_at", "-id"), limit=10
     )
-    return found[0] if found and found[0].state in OPEN_STATES else None
+    for report in last:
+        incident = await desk.store.get(Incident, report.incident_id)
+        if incident is not None and incident.reporter_id == officer.id:
+            return incident if incident.state in OPEN_STATES else None
+    return None
 
 
 async def follow_up(
@@ -68,8 +85,8 @@ async def follow_up(
         kind=kind,
         reporter_id=officer.id,
         received_at=desk.now,
-        text=text,
-        place=place,
+        text=_fitting(text, desk.policy.limits.text_max),
+        place=believed(place) if place else None,
         attachment_ids=attachment_ids,
         corrects=corrects,
         event_key=key or f"report/{desk.new_id()}",
@@ -85,6 +102,7 @@ async def follow_up(
         potential=changed.potential,
         basis=changed.basis,
         sensitive=changed.sensitive,
+        occurred_at=changed.occurred_at,
         phone_by=changed.phone_by,
         written_by=changed.written_by,
         follow_up_by=changed.follow_up_by,
@@ -103,8 +121,24 @@ async def follow_up(
     )
     if stored.severity is not incident.severity:
         desk.log("level_suggested", subject, was=incident.severity, now=stored.severity, basis=stored.basis)
-    await _tell_holders(desk, stored, report, officer)
+    is_new = _clock_facts(stored) != _clock_facts(incident)
+    (start_clocks if is_new else schedule_clocks)(desk, stored)
+    is_weighty = stored.severity is not incident.severity or stored.casualties != incident.casualties
+    await _tell_holders(desk, stored, report, officer, at_once=is_weighty)
     return report
+
+
+async def _named_or_answered(desk: Desk, message: Inbound) -> Incident | None:
+    number = intake.find_number(message.text, desk.policy.number_prefix)
+    if number:
+        found = await desk.store.find(Incident, number=number, limit=1)
+        return found[0] if found else None
+    if not message.reply_to:
+        return None
+    letter = await letter_answered(desk, message)
+    if letter is not None and letter.subject.startswith("incident:"):
+        return await desk.store.get(Incident, letter.subject.partition(":")[2])
+    return await incident_of(desk, message, message.reply_to)
 
 
 def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
@@ -113,13 +147,16 @@ def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
     category, kind = read_kind(text)
     unknown = not incident.kind
     casualties = merge_casualties(incident.casualties, read_casualties(text))
+    words = "" if incident.place else labelled_place(text) or place_words(text)
+    zone = ZoneInfo(desk.policy.timezone)
     changed = replace(
         incident,
-        place=merge_places(incident.place, report.place),
+        place=merge_places(merge_places(incident.place, Place(text=words) if words else None), report.place),
         casualties=casualties,
         category=category if unknown else incident.category,
         kind=kind if unknown else incident.kind,
-        title=incident.title or text.strip()[:40],
+        title=incident.title or text.strip().partition("\n")[0][:40],
+        occurred_at=incident.occurred_at or read_occurred_at(text, desk.now, zone),
     )
     found = triage.assess(changed.category, changed.kind, casualties, f"{incident.title} {text}", desk.now)
     if not incident.severity_set_by:
@@ -132,11 +169,22 @@ def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
     return deadlines.after_follow_up(changed, desk.now, desk.minutes(1))
 
 
-async def _tell_holders(desk: Desk, incident: Incident, report: Report, officer: Officer) -> None:
+def _clock_facts(incident: Incident) -> tuple[object, ...]:
+    return incident.phone_by, incident.written_by, incident.occurred_at
+
+
+def _fitting(text: str, text_max: int) -> str:
+    said = text.replace("\x00", "")
+    return said if len(said) <= text_max else said[: text_max - 1] + intake.CUT
+
+
+async def _tell_holders(
+    desk: Desk, incident: Incident, report: Report, officer: Officer, *, at_once: bool
+) -> None:
     facts = {
         "number": incident.number,
         "title": incident.title,
-        "text": report.text,
+        "text": _fitting(report.text, TOLD_TEXT_MAX),
         "photos": len(report.attachment_ids),
         "reporter": officer.name,
         "report": report.kind.value,
@@ -144,12 +192,42 @@ async def _tell_holders(desk: Desk, incident: Incident, report: Report, officer:
         "severity": incident.severity.value,
         "severity_set": bool(incident.severity_set_by),
     }
-    told = [incident.signed_by or incident.assigned_to] if incident.signed_by or incident.assigned_to else []
-    for officer_id in told or incident.heard_by:
+    for officer_id in await _holders(desk, incident):
         if officer_id != officer.id:
-            tell(desk, officer_id, Notice("follow_up_arrived", facts), subject=f"incident:{incident.id}")
+            await _tell_or_gather(desk, officer_id, Notice(ARRIVED, facts), incident, at_once=at_once)
 
 
-def event_key(channel: str, address: str, message_id: str) -> str:
-    """Names one message of one chat."""
-    return f"{channel}/{address}/{message_id}"
+async def _holders(desk: Desk, incident: Incident) -> list[str]:
+    """Who has it, else everybody who was asked to; after its end also whoever leads the watch now."""
+    holder = incident.signed_by or incident.assigned_to
+    people = [holder] if holder else list(incident.heard_by)
+    if incident.state not in OPEN_STATES:
+        people += [leader.id for leader in await leaders_of(desk, incident.unit_id)]
+    return list(dict.fromkeys(people))
+
+
+async def _tell_or_gather(
+    desk: Desk, officer_id: str, notice: Notice, incident: Incident, *, at_once: bool
+) -> None:
+    """Tell now; of a flood only the first, and what follows within a minute together at its end."""
+    subject = f"incident:{incident.id}"
+    await desk.write_records()
+    lately = await desk.store.find(
+        Letter, subject=subject, kind=ARRIVED, officer_id=officer_id, made_at_from=desk.now - desk.minutes(1)
+    )
+    if at_once or len(lately) < TOLD_AT_ONCE_MAX:
+        tell(desk, officer_id, notice, subject=subject)
+        return
+    waiting = [
+        one
+        for one in lately
+        if one.state is LetterState.queued and not one.attempts and one.facts.get("gathers")
+    ]
+    if not waiting:
+        gathering = replace(notice, facts={**notice.facts, "gathers": True})
+        tell(desk, officer_id, gathering, subject=subject, at=desk.now + desk.minutes(1))
+        return
+    before = waiting[-1].facts
+    text = _fitting(f"{before['text']}\n{notice.facts['text']}".strip(), TOLD_TEXT_MAX)
+    photos = before["photos"] + notice.facts["photos"]
+    await desk.store.change(waiting[-1], facts={**before, **notice.facts, "text": text, "photos": photos})

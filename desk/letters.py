@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from desk.model import Inbound, Lane, Letter, LetterState, Notice
@@ -18,10 +19,11 @@ def tell(
     subject: str = "",
     lane: Lane = Lane.urgent,
     channels: tuple[str, ...] = (),
+    at: datetime | None = None,
 ) -> Letter:
-    """Owe an officer a message, on the first of their channels that works."""
+    """Owe an officer a message, on the first of their channels that works; not before `at`."""
     letter = replace(_letter(desk, notice, subject, lane), officer_id=officer_id, channels=channels)
-    return _post(desk, letter)
+    return _post(desk, letter, at)
 
 
 def reply(
@@ -41,7 +43,7 @@ def reply(
 
 
 def amend(desk: Desk, letter: Letter, notice: Notice) -> Letter | None:
-    """Owe a change of a card that was sent; a card never sent is simply not sent any more."""
+    """Owe a change of a card that was sent; one that never reached a phone cannot be changed."""
     if not letter.remote_id:
         return None
     changed = replace(
@@ -71,10 +73,14 @@ def amend_tapped(
     return _post(desk, changed)
 
 
-async def cancel_waiting(desk: Desk, subject: str, kinds: Iterable[str]) -> int:
-    """Cancel letters about a subject that have not left yet; returns how many."""
+async def cancel_waiting(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> int:
+    """Cancel letters about a subject that have not left yet, of one officer or of all; returns how many."""
+    await desk.write_records()  # One made in this very transaction must not leave either.
     cancelled = 0
-    waiting = await desk.store.find(Letter, subject=subject, state=LetterState.queued, kind_in=list(kinds))
+    criteria: dict[str, Any] = {"officer_id": officer_id} if officer_id else {}
+    waiting = await desk.store.find(
+        Letter, subject=subject, state=LetterState.queued, kind_in=list(kinds), amends="", **criteria
+    )
     for letter in waiting:
         try:
             await desk.store.change(letter, state=LetterState.cancelled)
@@ -118,8 +124,8 @@ def _letter(desk: Desk, notice: Notice, subject: str, lane: Lane) -> Letter:
     )
 
 
-def _post(desk: Desk, letter: Letter) -> Letter:
+def _post(desk: Desk, letter: Letter, at: datetime | None = None) -> Letter:
     desk.later(letter)
     key = letter.officer_id or f"{letter.channel}:{letter.address}"
-    desk.due("send", letter.id, desk.now, key=f"to:{key}", lane=letter.lane)
+    desk.due("send", letter.id, at or desk.now, key=f"to:{key}", lane=letter.lane)
     return letter

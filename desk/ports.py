@@ -1,13 +1,14 @@
 """The desk and the ports it stands on: store, clock, work queue, channels, media."""
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from desk import ids
+from desk.bell import Bell as Bell  # Part of these ports, in a file of its own.
+from desk.ids import ulid as ulid  # The same.
 from desk.model import Inbound, Job, Lane, Receipt, RemoteFile, Rendered
 from desk.policy import Policy
 
@@ -27,7 +28,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The present, aware, in UTC."""
-        ...
 
 
 class Store(Protocol):
@@ -39,43 +39,38 @@ class Store(Protocol):
 
     async def add(self, *records: Any) -> None:
         """Insert records; those of one type go in one statement. An existing id is an error."""
-        ...
 
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless its id (or the type's unique columns) exists; says which were new."""
-        ...
 
     async def get(self, kind: type[R], /, record_id: str) -> R | None:
         """The record with this id, or None."""
-        ...
 
     async def find(
         self, kind: type[R], /, *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
     ) -> list[R]:
         """Records that match, in order; a leading "-" sorts downward."""
-        ...
 
     async def count(self, kind: type[Any], /, **criteria: Any) -> int:
         """How many match."""
-        ...
 
     async def change(self, record: R, **changes: Any) -> R:
         """Write changes if nobody changed the record since it was read, and return it with version + 1.
 
         Raises Stale otherwise."""
+
+    async def change_all(self, records: Sequence[R], **changes: Any) -> None:
+        """Write the same changes into records of one type. Raises Stale when one was changed since it was read."""
         ...
 
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""
-        ...
 
     async def next_sequence(self, name: str) -> int:
         """1, 2, 3 … per name, without gaps: a rolled-back number is given again."""
-        ...
 
     async def append_log(self, lines: Sequence["LogEntry"]) -> None:
         """Chain lines to the duty log, in order (sequence, previous hash and hash are made here)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -94,11 +89,9 @@ class Transactions(Protocol):
 
     def begin(self) -> AbstractAsyncContextManager[Store]:
         """A writing transaction. One at a time on SQLite; waiting is fair, first come first served."""
-        ...
 
     def read(self) -> AbstractAsyncContextManager[Store]:
         """A reading view that never waits for a writer."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -119,36 +112,29 @@ class WorkQueue(Protocol):
         """Put jobs in the open transaction; an id that is waiting already is left as it is.
 
         An id that is just running is kept to run once more, so that a handler may put its own job again."""
-        ...
 
     async def cancel(self, store: Store, ids: Sequence[str]) -> None:
         """Forget jobs that have not run."""
-        ...
 
     async def done(self, store: Store, jobs: Sequence[Job]) -> None:
         """For a handler: what these jobs asked for is in this transaction, and they end with it.
 
         Optional: what a handler leaves is ended after it returned."""
-        ...
 
     async def retry(self, store: Store, ids: Sequence[str]) -> None:
         """Let parked jobs run again, with all their retries; others are left as they are."""
-        ...
 
     def handle(self, kind: str, handler: "Handler", *, batch_max: int = 1, at_once: int = 4) -> None:
         """Register the handler of a kind, before the queue runs.
 
         With batch_max > 1 it is given many jobs at once, in order; when it raises they are given one by one.
         At most `at_once` runs of a kind at the same time; 1 makes the kind serial."""
-        ...
 
     def wake(self) -> None:
         """Something was committed: look now."""
-        ...
 
     async def depth(self) -> Depth:
         """What waits, what is parked, and since when the oldest is due."""
-        ...
 
 
 class Postpone(Exception):
@@ -185,31 +171,24 @@ class Channel(Protocol):
 
     def parse(self, raw: bytes) -> Inbound | None:
         """What a stored event means; None when it means nothing to us. Pure. Raises ValueError on nonsense."""
-        ...
 
     async def send(self, message: Rendered, to: Sequence[str], *, key: str) -> list[Receipt]:
         """Hand a message to the platform for each address; one receipt each. `key` names this sending."""
-        ...
 
     async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
         """Replace the words and buttons of a message sent before."""
-        ...
 
     async def settle(self, interaction: str, text: str) -> None:
         """Answer a button press so that the phone stops waiting; failures are not errors."""
-        ...
 
     def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
         """The bytes of a remote file in pieces. Raises FetchFailed."""
-        ...
 
     async def run(self, take: Take) -> None:
         """Receive until cancelled: every event goes through `take` before the platform is told ok."""
-        ...
 
     async def check(self) -> str:
         """One line saying the channel is reachable and as who. Raises ChannelFault with the cure."""
-        ...
 
 
 class FetchFailed(Exception):
@@ -229,41 +208,9 @@ class Media(Protocol):
 
     async def keep(self, pieces: AsyncIterator[bytes], bytes_max: int) -> tuple[str, int]:
         """Store bytes; returns (SHA-256 hex, count). Raises FetchFailed when there are too many."""
-        ...
 
     def path(self, digest: str) -> str:
         """Where the bytes are."""
-        ...
-
-
-class Bell:
-    """Rings after every commit, so that live pages and workers need not poll."""
-
-    def __init__(self) -> None:
-        self._waiters: set[asyncio.Future[None]] = set()
-        self.rings = 0  # So far; read before looking, it makes the next wait miss nothing.
-
-    def ring(self) -> None:
-        """Wake everybody who waits now."""
-        self.rings += 1
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
-
-    async def wait(self, seconds: float, *, since: int | None = None) -> bool:
-        """Wait for the next ring, or the next after `since` of them, at most this long; says whether it rang."""
-        if since is not None and self.rings != since:
-            return True
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await asyncio.wait_for(waiter, seconds)
-        except TimeoutError:
-            return False
-        finally:
-            self._waiters.discard(waiter)
-        return True
 
 
 class Door(Protocol):
@@ -275,11 +222,9 @@ class Door(Protocol):
 
     def open(self) -> AbstractAsyncContextManager["Desk"]:
         """A desk: one writing transaction at one frozen moment, flushed and committed at the end."""
-        ...
 
     def read(self) -> AbstractAsyncContextManager[Store]:
         """A reading view."""
-        ...
 
 
 @dataclass
@@ -294,10 +239,12 @@ class Desk:
     _lines: list[LogEntry] = field(default_factory=list)
     _jobs: list[Job] = field(default_factory=list)
     _records: list[Any] = field(default_factory=list)
+    _last_id: int = 0
 
     def new_id(self) -> str:
-        """A new id: 26 characters, sorts by time, not guessable."""
-        return ulid(self.now)
+        """A new id: 26 characters, sorts by time, within one desk in the order of making, not guessable."""
+        self._last_id = ids.after(self._last_id, self.now)
+        return ids.written(self._last_id)
 
     def minutes(self, count: float) -> timedelta:
         """A span of office minutes, shorter when the fast clock is on."""
@@ -317,12 +264,16 @@ class Desk:
         """New records nobody reads again in this transaction: stored together at its end."""
         self._records.extend(records)
 
-    async def flush(self) -> bool:
-        """Write what was collected and say whether work was put; called by the door at the end of the transaction."""
-        has_work = bool(self._jobs)
+    async def write_records(self) -> None:
+        """Write what `later` collected now, because somebody in this transaction looks for it."""
         if self._records:
             await self.store.add(*self._records)
             self._records.clear()
+
+    async def flush(self) -> bool:
+        """Write what was collected and say whether work was put; called by the door at the end of the transaction."""
+        has_work = bool(self._jobs)
+        await self.write_records()
         if self._jobs:
             await self.queue.put(self.store, self._jobs)
             self._jobs.clear()
@@ -330,12 +281,3 @@ class Desk:
             await self.store.append_log(self._lines)
             self._lines.clear()
         return has_work
-
-
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def ulid(at: datetime) -> str:
-    """A ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 random bits, in Crockford's base 32."""
-    number = (int(at.timestamp() * 1000) << 80) | secrets.randbits(80)
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

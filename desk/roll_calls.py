@@ -1,18 +1,25 @@
 """Calls the roll: freezes the audience, takes answers, nudges the silent, names them, keeps the ledger."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from desk.letters import cancel_waiting, tell
 from desk.model import Choice, Lane, Notice
-from desk.permissions import Action, require
 from desk.ports import Desk
-from desk.recipients import duty_leaders, leaders_of, names, resolve, shifts_now
-from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallPlan, RollCallState, Unit
+from desk.recipients import duty_leaders, names, shifts_now
+from desk.silence import name_the_silent, summarise
+from desk.verdicts import conclude
+from desk.watch import REQUIRED_POSTS
+from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallPlan, RollCallState, Shift, Unit
 from roster.roll_call import Due, audience, make_up, reminders, tally
+from roster.rota import gaps
+
+__all__ = ["QUESTION", "REMINDER", "call", "close", "conclude", "remind", "slot_fell_due"]
 
 QUESTION = "roll_call_question"
 REMINDER = "roll_call_reminder"
+LATE_CLOSE = timedelta(minutes=1)  # Closed later than this, the desk itself was away or its clock jumped …
+GRACE_MINUTES = 2.0  # … and what people said meanwhile must be heard before anybody is named silent.
 
 
 async def slot_fell_due(desk: Desk, plan: RollCallPlan, slot_at: datetime) -> RollCall | None:
@@ -61,6 +68,7 @@ async def call(
         due=len(due),
         make_up=is_make_up,
     )
+    _log_gaps(desk, roll_call, plan, shifts, units)
     if not due:
         return await _nobody_to_call(desk, roll_call)
     for one in due:
@@ -80,17 +88,17 @@ async def remind(desk: Desk, roll_call_id: str) -> None:
         or roll_call.reminded >= len(roll_call.reminders)
     ):
         return
+    subject = f"roll_call:{roll_call.id}"
+    past = [at for at in roll_call.reminders if at <= desk.now]
+    if len(past) <= roll_call.reminded:  # The clock went back: look again at the true moment.
+        desk.due("roll_call_remind", roll_call.id, roll_call.reminders[roll_call.reminded], key=subject)
+        return
     waiting = await desk.store.find(Answer, roll_call_id=roll_call_id, result=Result.waiting)
     for answer in waiting:
-        tell(
-            desk,
-            answer.officer_id,
-            _question(roll_call, answer, REMINDER),
-            subject=f"roll_call:{roll_call.id}",
-        )
-    reminded = roll_call.reminded + 1
+        notice = _question(roll_call, answer, REMINDER)
+        tell(desk, answer.officer_id, notice, subject=subject, lane=Lane.bulk)
+    reminded = len(past)  # Those that fell due while the desk was away are one.
     await desk.store.change(roll_call, reminded=reminded)
-    subject = f"roll_call:{roll_call.id}"
     desk.log("roll_call_reminded", subject, waiting=len(waiting), round=reminded)
     if reminded < len(roll_call.reminders):
         desk.due("roll_call_remind", roll_call.id, roll_call.reminders[reminded], key=subject)
@@ -101,47 +109,31 @@ async def close(desk: Desk, roll_call_id: str) -> None:
     roll_call = await desk.store.get(RollCall, roll_call_id)
     if roll_call is None or roll_call.state is not RollCallState.open:
         return
-    if desk.now < roll_call.closes_at:  # The clock went back: look again at the true moment.
-        desk.due("roll_call_close", roll_call.id, roll_call.closes_at, key=f"roll_call:{roll_call.id}")
-        return
     subject = f"roll_call:{roll_call.id}"
+    if desk.now - roll_call.closes_at > LATE_CLOSE:
+        by = desk.now - roll_call.closes_at
+        desk.log("roll_call_extended", subject, plan=roll_call.plan, late_seconds=int(by.total_seconds()))
+        closes_at = desk.now + desk.minutes(GRACE_MINUTES)
+        roll_call = await desk.store.change(roll_call, closes_at=closes_at)
+    if desk.now < roll_call.closes_at:  # Also when the clock went back: look again at the true moment.
+        desk.due("roll_call_close", roll_call.id, roll_call.closes_at, key=subject)
+        return
     answers = await desk.store.find(Answer, roll_call_id=roll_call_id)
     silent: list[Answer] = []
     for answer in answers:
         if answer.result is Result.waiting:
-            silent.append(await desk.store.change(answer, result=Result.no_answer))
+            # What a colleague said for them is kept as 替班未报备, and like 未应答 a person judges it.
+            result = Result.unregistered_cover if answer.note else Result.no_answer
+            silent.append(await desk.store.change(answer, result=result))
     heard = {answer.id: answer for answer in silent}
     counts = tally([heard.get(answer.id, answer) for answer in answers])
     roll_call = await desk.store.change(roll_call, state=RollCallState.closed, counts=counts)
     await cancel_waiting(desk, subject, [QUESTION, REMINDER])
-    silent_names = await names(desk, [answer.officer_id for answer in silent])
+    unanswered = [answer for answer in silent if answer.result is Result.no_answer]
+    silent_names = await names(desk, [answer.officer_id for answer in unanswered])
     desk.log("roll_call_closed", subject, plan=roll_call.plan, counts=counts, silent=silent_names)
-    await _name_the_silent(desk, roll_call, silent)
-    await _summarise(desk, roll_call, counts, silent_names)
-
-
-async def conclude(desk: Desk, answer_id: str, by: Officer, result: Result, reason: str) -> Answer:
-    """A person's verdict on one line of the ledger (核实在岗, 脱岗, 设备故障, 免点 …), with the reason kept."""
-    answer = await desk.store.get(Answer, answer_id)
-    if answer is None:
-        raise LookupError(answer_id)
-    require(by, Action.conclude, unit_id=answer.unit_id)
-    changed = await desk.store.change(answer, result=result, concluded_by=by.id, note=reason or answer.note)
-    subject = f"roll_call:{answer.roll_call_id}"
-    desk.log(
-        "answer_concluded",
-        subject,
-        by.id,
-        officer=answer.officer_id,
-        was=answer.result,
-        result=result,
-        reason=reason,
-    )
-    roll_call = await desk.store.get(RollCall, answer.roll_call_id)
-    if roll_call is not None and roll_call.counts is not None:
-        every = await desk.store.find(Answer, roll_call_id=roll_call.id)
-        await desk.store.change(roll_call, counts=tally(every))
-    return changed
+    await name_the_silent(desk, roll_call, silent)
+    await summarise(desk, roll_call, counts, unanswered)
 
 
 def _ask(desk: Desk, roll_call: RollCall, one: Due) -> None:
@@ -173,6 +165,19 @@ def _question(roll_call: RollCall, answer: Answer, kind: str) -> Notice:
     }
     choices = (Choice("present", answer.id), Choice("excused", answer.id), Choice("trouble", answer.id))
     return Notice(kind, facts, choices, asks_place=answer.proof is Proof.place)
+
+
+def _log_gaps(
+    desk: Desk, roll_call: RollCall, plan: RollCallPlan, shifts: list[Shift], units: list[Unit]
+) -> None:
+    """空岗 at the moment of the call, which no answer can show: a roster fault, not a person's."""
+    meant = [unit for unit in units if not plan.units or unit.name in plan.units or unit.id in plan.units]
+    posts = [post for post in REQUIRED_POSTS if post in plan.posts]
+    span = (desk.now, desk.now + timedelta(minutes=1))
+    found = {(gap.unit_id, gap.post) for gap in gaps(shifts, meant, posts, span) if gap.starts_at == desk.now}
+    if found:
+        listed = [f"{unit.name}/{post}" for unit in meant for post in posts if (unit.id, post) in found]
+        desk.log("posts_unheld", f"roll_call:{roll_call.id}", plan=plan.name, posts=listed)
 
 
 async def _nobody_to_call(desk: Desk, roll_call: RollCall) -> RollCall:
@@ -208,60 +213,6 @@ async def _miss(desk: Desk, plan: RollCallPlan, slot: str, slot_at: datetime) ->
     for leader in await duty_leaders(desk):
         tell(desk, leader.id, Notice("roll_call_missed", facts), subject=subject)
     return missed
-
-
-async def _name_the_silent(desk: Desk, roll_call: RollCall, silent: list[Answer]) -> None:
-    """Each unit's leader hears of the unit's silent with a task 电话核实; the unit's standby is called."""
-    subject = f"roll_call:{roll_call.id}"
-    above = await duty_leaders(desk)
-    for unit_id in sorted({answer.unit_id for answer in silent}):
-        mine = [answer for answer in silent if answer.unit_id == unit_id]
-        silent_ids = {answer.officer_id for answer in mine}
-        leaders = [one for one in await leaders_of(desk, unit_id) if one.id not in silent_ids] or above
-        await _give_task(desk, roll_call, unit_id, mine, leaders)
-        for standby in await resolve(desk, "post:standby", unit_id):
-            if standby.id in silent_ids:
-                continue
-            facts = {"plan": roll_call.plan, "names": await names(desk, sorted(silent_ids))}
-            tell(desk, standby.id, Notice("standby_called", facts), subject=subject)
-            desk.log("standby_called", subject, officer=standby.id, unit=unit_id)
-
-
-async def _give_task(
-    desk: Desk, roll_call: RollCall, unit_id: str, mine: list[Answer], leaders: list[Officer]
-) -> None:
-    subject = f"roll_call:{roll_call.id}"
-    unit = await desk.store.get(Unit, unit_id)
-    for answer in mine:
-        officer = await desk.store.get(Officer, answer.officer_id)
-        facts = {
-            "plan": roll_call.plan,
-            "called_at": roll_call.called_at.isoformat(),
-            "unit": unit.name if unit else unit_id,
-            "name": officer.name if officer else answer.officer_id,
-            "phone": officer.phone if officer else "",
-            "post": answer.post,
-        }
-        choices = (Choice("verified", answer.id), Choice("fault", answer.id), Choice("absent", answer.id))
-        for leader in leaders:
-            tell(desk, leader.id, Notice("silent_named", facts, choices), subject=subject)
-    told = [leader.name for leader in leaders]
-    desk.log("silent_named", subject, unit=unit_id, silent=[one.officer_id for one in mine], told=told)
-
-
-async def _summarise(
-    desk: Desk, roll_call: RollCall, counts: dict[str, int], silent_names: list[str]
-) -> None:
-    facts = {
-        "plan": roll_call.plan,
-        "called_at": roll_call.called_at.isoformat(),
-        "make_up": roll_call.make_up,
-        "due": roll_call.due_count,
-        "counts": counts,
-        "silent": silent_names,
-    }
-    for leader in await duty_leaders(desk):
-        tell(desk, leader.id, Notice("roll_call_summary", facts), subject=f"roll_call:{roll_call.id}")
 
 
 def _passcode() -> str:

@@ -5,6 +5,7 @@ from desk.letters import reply
 from desk.model import Inbound, Notice
 from desk.ports import Desk
 from handlers.flow import Flow, say
+from handlers.help import hear_stranger as greet
 from roster.model import Officer
 
 
@@ -22,7 +23,7 @@ async def hear_stranger(desk: Desk, message: Inbound) -> None:
     """Try the code; without one, say how to get one."""
     code = code_of(message)
     if not code:
-        reply(desk, message, Notice("stranger", {"office": desk.policy.office}))
+        await greet(desk, message)
         return
     enrolled = await enrol(desk, message, code)
     if enrolled.officer is None:

@@ -16,8 +16,9 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
 
 async def hear_stranger(desk: Desk, message: Inbound) -> None:
     """One polite sentence an hour; what the stranger wrote is kept in the log for the office to see."""
-    text = message.text[:500]
-    desk.log("stranger_wrote", "desk", channel=message.channel, address=message.address, text=text)
+    if not message.folded:  # A flood stays in the inbox alone.
+        text = message.text[:500]
+        desk.log("stranger_wrote", "desk", channel=message.channel, address=message.address, text=text)
     name = f"stranger/{message.channel}/{message.address}"
     told = await desk.store.get(Setting, name)
     if told is not None and told.value > (desk.now - timedelta(hours=1)).isoformat():

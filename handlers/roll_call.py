@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
-from desk import answers, roll_calls
-from desk.answers import Given
+from desk import answers, asked, roll_calls
+from desk.answers import EXCUSE, Given
+from desk.board import sees_all
 from desk.model import Choice, Inbound, Notice
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Desk
+from handlers import report
 from handlers.flow import Flow, say
+from incidents.kinds import read_kind
 from roster.model import Answer, Officer, Proof, Result
-from roster.roll_call import reads_as_answer
+from roster.roll_call import Reading, reads_as_answer
 
 VERDICTS = {
     "verified": Result.verified_present,
@@ -30,24 +33,27 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
 
 async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
     """Words that read as an answer, a reason owed, or the place or photo an open answer still needs."""
+    reading = reads_as_answer(message.text)
     if message.edited or message.forwarded:
-        return reads_as_answer(message.text).kind == "present"
-    reading = reads_as_answer(message.text) if message.text else None
-    if reading is not None and reading.kind in ("present", "excused", "passcode"):
-        owed = await answers.owed_by(desk, officer.id)
-        return (
-            owed is not None
-            or reading.kind == "present"
-            or await answers.missed_by(desk, officer.id) is not None
-        )
-    owed = await answers.owed_by(desk, officer.id)
-    if owed is None:
+        return reading.kind == "present" and not message.files
+    owed = await answers.all_owed_by(desk, officer.id)
+    missed = None if owed else await answers.missed_by(desk, officer.id)
+    if reading.kind in ("present", "excused", "passcode"):
+        return bool(owed) or reading.kind == "present" or missed is not None
+    if reading.kind == "incident":
+        return bool(owed)
+    if _tells_of_event(message):
         return False
-    if owed.note == "excuse?" and message.text:
+    proofs = {one.proof for one in owed}
+    shows = {Proof.place: message.place is not None, Proof.photo: bool(message.files)}
+    if any(shows.get(proof) for proof in proofs):
         return True
-    if message.place is not None and owed.proof is Proof.place:
-        return True
-    return bool(message.files) and owed.proof is Proof.photo and not message.text
+    return not any(shows.values()) and bool(await asked.asked(desk, officer.id, EXCUSE))
+
+
+def _tells_of_event(message: Inbound) -> bool:
+    """Words that name an event are a report, whatever was asked before."""
+    return bool(message.text) and bool(read_kind(message.text)[1])
 
 
 async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
@@ -58,26 +64,67 @@ async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
         desk.log("answer_edited", f"officer:{officer.id}", officer.id, text=message.text[:200])
         say(desk, message, officer, Notice("answer_edited", {}))
         return
-    owed = await answers.owed_by(desk, officer.id) or await answers.missed_by(desk, officer.id)
-    if owed is None:
-        say(desk, message, officer, Notice("no_roll_call", {}))
-        return
     reading = reads_as_answer(message.text)
-    if reading.kind == "excused":
-        await answers.excuse(desk, message, officer, owed, reading.reason)
-    elif owed.note == "excuse?" and reading.kind is None and message.text:
-        await answers.excuse(desk, message, officer, owed, message.text.strip()[:200])
+    question = await asked.asked(desk, officer.id, EXCUSE)
+    if question and reading.kind is None and not (message.files or message.place):
+        await asked.answered(desk, officer.id)
+        answer = await desk.store.get(Answer, question)
+        if answer is not None:
+            await answers.excuse(desk, message, officer, answer, message.text.strip()[:200])
+        return
+    owed = await answers.all_owed_by(desk, officer.id)
+    if not owed:
+        await _nothing_owed(desk, message, officer, reading)
+    elif reading.kind == "incident":
+        await _trouble(desk, message, officer, owed, reading.reason)
+    elif reading.kind == "excused":
+        await answers.excuse(desk, message, officer, owed[0], reading.reason)
     else:
+        await _present(desk, message, officer, owed, reading.passcode)
+
+
+async def _present(desk: Desk, message: Inbound, officer: Officer, owed: list[Answer], passcode: str) -> None:
+    """One 到 answers every call that runs; a place, a photo or a code those that want it."""
+    given = Given(passcode=passcode, place=message.place, has_photo=bool(message.files))
+    wanted = {Proof.place: bool(message.place), Proof.photo: bool(message.files)}
+    says_here = reads_as_answer(message.text).kind == "present"
+    for answer in owed:
+        is_meant = passcode and answer.proof is Proof.passcode
+        if says_here or is_meant or wanted.get(answer.proof):
+            await answers.take(desk, message, officer, answer, given)
+
+
+async def _nothing_owed(desk: Desk, message: Inbound, officer: Officer, reading: Reading) -> None:
+    """An answer after the window, one for a colleague, or one that nobody asked for."""
+    missed = await answers.missed_by(desk, officer.id)
+    if missed is not None and reading.kind == "excused":
+        await answers.excuse(desk, message, officer, missed, reading.reason)
+    elif missed is not None:
         given = Given(passcode=reading.passcode, place=message.place, has_photo=bool(message.files))
-        await answers.take(desk, message, officer, owed, given)
+        await answers.take(desk, message, officer, missed, given)
+    elif not await answers.cover(desk, message, officer, reading.passcode):
+        say(desk, message, officer, Notice("no_roll_call", {}))
+
+
+async def _trouble(desk: Desk, message: Inbound, officer: Officer, owed: list[Answer], what: str) -> None:
+    """有情况 in words: whoever says so is there, and the rest of the line is a report."""
+    for answer in owed:
+        if answer.proof is Proof.tap:
+            await answers.take(desk, message, officer, answer, Given())
+    await report.hear(desk, replace(message, text=what or "/report"), officer)
 
 
 async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:
+    if message.stale:
+        desk.log("choice_refused", f"officer:{officer.id}", officer.id, verb=message.verb)
+        say(desk, message, officer, Notice("choice_stale", {}))
+        return
     if message.verb == "call":
         await _call(desk, message, officer)
         return
     answer = await desk.store.get(Answer, message.ref)
     if answer is None:
+        desk.log("choice_refused", f"officer:{officer.id}", officer.id, verb=message.verb)
         say(desk, message, officer, Notice("choice_stale", {}))
     elif message.verb in VERDICTS:
         await _verdict(desk, message, officer, answer)
@@ -130,13 +177,15 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
         say(desk, message, officer, Notice("choice_stale", {}))
         return
     plan = plans[int(message.ref)]
-    if officer.role.value == "leader":
+    if not await sees_all(desk.store, officer):
         plan = replace(plan, units=(officer.unit_id,))
     slot = f"manual-{message.channel}-{message.event_id}"
     called = await roll_calls.call(desk, plan, slot, called_by=officer.id)
-    if called is not None:
+    if called is not None and called.due_count:
         facts = {"plan": plan.name, "due": called.due_count, "closes_at": called.closes_at.isoformat()}
         say(desk, message, officer, Notice("roll_call_started", facts), subject=f"roll_call:{called.id}")
+    elif called is not None:
+        say(desk, message, officer, Notice("roll_call_empty", {"plan": plan.name}))
 
 
 flow = Flow(
