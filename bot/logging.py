@@ -18,6 +18,7 @@ QUIET = (
     "httpx",
     "httpcore",
     "telegram",
+    "alembic",
     "aiosqlite",
     "sqlalchemy",
     "apscheduler",
