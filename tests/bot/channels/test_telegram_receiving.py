@@ -469,7 +469,11 @@ async def test_a_webhook_update_costs_little(fake: FakeTelegram) -> None:
         fake, KeptIntake(), mode="webhook", webhook_secret=SECRET, public_url="http://127.0.0.1:1"
     )
     body = json.dumps(UPDATE).encode()
-    scope = {"type": "http", "method": "POST", "headers": [(b"x-telegram-bot-api-secret-token", SECRET.encode())]}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "headers": [(b"x-telegram-bot-api-secret-token", SECRET.encode())],
+    }
     statuses = []
 
     async def receive() -> dict[str, Any]:
