@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sheets.words import say
+from bot.sheets.words import say, words
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Fault:
         facts = {"sheet": self.sheet, "row": self.row, "column": self.column}
         shape = "cell" if self.row and self.column else "row" if self.row else "sheet" if self.sheet else ""
         where = say(language, "where", shape, facts) if shape else ""
-        return f"{where}{self.what(language)}{self.cure(language)}"
+        said = [one.strip() for one in (self.what(language), self.cure(language))]
+        return where + words(language, "join")["sentences"].join(one for one in said if one)
 
     def _said(self, language: str) -> dict[str, Any]:
         facts = dict(self.facts)
