@@ -118,6 +118,11 @@ class MemoryStore:
             self._clash(kind)
         return changed
 
+    async def change_all(self, records: Sequence[R], **changes: Any) -> None:
+        """Write the same changes into records of one kind; Stale when one of them was changed."""
+        for record in records:
+            await self.change(record, **changes)
+
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""
         self._check(writes=True)
