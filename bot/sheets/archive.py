@@ -1,6 +1,7 @@
 """Looks into an .xlsx before it is unpacked: is it one, how big would it be, which cells are formulas?"""
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, struct.error):
         refuse("not_a_workbook")
     if len(parts) > LIMITS.parts_max:
         refuse("too_many_parts", most=LIMITS.parts_max)

@@ -63,7 +63,7 @@ class DayReader:
 
     def _serial(self, number: float) -> date:
         """Excel's day number; day 60 of the 1900 system never was, and lies long before any roster."""
-        if number != int(number) or not 30_000 <= number <= 80_000:
+        if not 30_000 <= number <= 80_000 or number != int(number):
             raise Unreadable("bad_day")
         return (date(1904, 1, 1) if self.since_1904 else date(1899, 12, 30)) + timedelta(days=int(number))
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rapidfuzz import fuzz, process
 
@@ -18,9 +18,10 @@ NOBODY = ("无", "-", "--", "—", "——", "/", "空", "空缺", "待定", "�
 _SEPARATORS = re.compile(r"[、,，;；/\n|]+")
 _ASIDE = re.compile(r"[(（]([^()（）]*)[)）]")
 _PHONE = re.compile(r"(?:\+?86[ -]?)?(?<!\d)1[3-9]\d(?:[ -]?\d){8}(?!\d)")
-_NAMED = re.compile(
-    rf"(?P<name>(?:(?!{_PHONE.pattern})[^()（）])+)(?P<beside>(?:{_PHONE.pattern}|{_ASIDE.pattern}|[ :：])*)"
+_TOKEN = re.compile(
+    rf"(?P<phone>{_PHONE.pattern})|(?P<aside>{_ASIDE.pattern})|(?P<text>(?:(?!{_PHONE.pattern})[^()（）])+|.)"
 )
+_WHOLLY_ASIDE = re.compile(r"^[(（]([^()（）]*)[)）]$")
 _STRAY = " :：。."
 _TITLE = re.compile(
     r"^(?:党工委|党组|党委|党支部|办公室|应急办|总值班室|常务|街道|支部|总|镇|区|市|办|副|正|第一|[一二三四]级)*"
@@ -69,17 +70,22 @@ class People:
             yield self._officer(mention, unit)
 
     def _mentions(self, cell: str) -> Iterator[_Mention]:
+        """Everything the cell says, name by name; what stands beside no name is a name nobody has."""
         for piece in _SEPARATORS.split(_close(cell)):
-            for found in _NAMED.finditer(piece):
-                beside = found["beside"]
-                phones = [digits(one)[-11:] for one in _PHONE.findall(beside)]
-                notes = [note.strip() for note in _ASIDE.findall(_PHONE.sub("", beside))]
-                name = found["name"].strip(_STRAY)
-                if not name:
-                    continue
-                *others, last = [name] if self._find(name) else self._parts(name.split())
-                yield from (_Mention(one) for one in others)  # What stands beside names stands after its own.
-                yield _Mention(last, phones[0] if phones else "", tuple(note for note in notes if note))
+            found: list[_Mention] = []
+            for token in _TOKEN.finditer(_WHOLLY_ASIDE.sub(r"\1", piece.strip())):
+                text = " ".join(token[0].split()).strip(_STRAY)
+                last = found[-1] if found else None
+                if token["text"]:
+                    found += [_Mention(name) for name in self._names(text)]
+                elif last is None:
+                    found += [] if _TITLE.match(key(text.strip("()（）"))) else [_Mention(text)]
+                else:
+                    found[-1] = _with(last, text)
+            yield from found
+
+    def _names(self, text: str) -> list[str]:
+        return [text] if self._find(text) else list(self._parts(text.split()))
 
     def _parts(self, words: Sequence[str]) -> Iterator[str]:
         """Names out of words set apart by spaces, which may be padding (张 三), or part a title (张三 主任)."""
@@ -169,6 +175,17 @@ class People:
             person(name), list(self._by_name), scorer=fuzz.ratio, limit=SUGGESTIONS, score_cutoff=LIKENESS
         )
         return [found for found, _, _ in near]
+
+
+def _with(mention: _Mention, beside: str) -> _Mention:
+    """The name with a number or a bracket that stands behind it."""
+    phone = _PHONE.search(beside)
+    note = _PHONE.sub("", beside).strip("()（） ")
+    return replace(
+        mention,
+        phone=digits(phone[0])[-11:] if phone else mention.phone,
+        notes=(*mention.notes, note) if note else mention.notes,
+    )
 
 
 def _close(cell: str) -> str:

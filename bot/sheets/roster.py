@@ -163,7 +163,7 @@ class _Reading:
                 missing = list(found.columns)[:1]
             for post in missing:
                 column = found.columns[post].column
-                found.row.fault(column, "post_empty", post=found.row.table.headers[column])
+                found.row.fault(column, "post_empty", post=found.row.table.headers.get(column, post))
 
     def _read_day(self, row: Row, days: DayReader) -> date | None:
         """The row's day, else the one above it; None, with its fault named once, when it cannot be read."""

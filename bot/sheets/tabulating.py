@@ -56,7 +56,7 @@ class Tabulator:
 
     def _text(self, name: str, text: str) -> str:
         if name == "post":
-            return self._posts.get(text, text)
+            return self._posts.get(text) or self._spoken.terms["post"].get(text, text)
         if name == "kind" and self._what == "units":
             return self._words.get(text, text)
         terms = _TERMS.get(name)

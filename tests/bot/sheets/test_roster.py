@@ -93,6 +93,8 @@ NAMES = {
     "a number with a colon": ("李四：13800000002", ["李四"]),
     "numbers of two": ("李四13800000002 王五13800000003", ["李四", "王五"]),
     "a double surname of another unit": ("欧阳建国(13800000007)", ["欧阳建国"]),
+    "a title in brackets in front": ("（副主任）张三", ["张三"]),
+    "a name in brackets": ("（李四）、王五", ["李四", "王五"]),
     "the unit's own of two": ("陈伟", ["陈伟"]),
     "the other of two by number": ("陈伟13800000005", ["陈伟"]),
     "the other of two by unit": ("陈伟（小榄）", ["陈伟"]),
@@ -283,6 +285,12 @@ BAD: dict[str, tuple[Rows, list[tuple[str, int, str]]]] = {
     "somebody of another unit": ([WIDE, ("2026-11-03", "赵六", "李四")], [("officer_of_other_unit", 2, "B 带班领导")]),
     "a wrong number": ([WIDE, ("2026-11-03", "张三13800000009", "李四")], [("other_phone", 2, "B 带班领导")]),
     "a note in brackets": ([WIDE, ("2026-11-03", "张三", "李四（替王五）")], [("unread_note", 2, "C 值班员")]),
+    "a note in front": ([WIDE, ("2026-11-03", "张三", "（替）李四")], [("unknown_officer", 2, "C 值班员")]),
+    "a number without a name": (
+        [WIDE, ("2026-11-03", "张三", "李四、13800000003")],
+        [("unknown_officer", 2, "C 值班员")],
+    ),
+    "an open bracket": ([WIDE, ("2026-11-03", "张三", "李四（王五")], [("unknown_officer", 2, "C 值班员")]),
     "the same person twice": ([WIDE, ("2026-11-03", "张三", "李四、李四")], [("officer_twice", 2, "C 值班员")]),
     "a day twice": (
         [WIDE, ("2026-11-03", "张三", "李四"), ("2026-11-03", "张三", "王五")],
