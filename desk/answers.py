@@ -216,7 +216,7 @@ async def _record(desk: Desk, heard: _Heard, result: Result, note: str, details:
     await cancel_waiting(desk, subject, [QUESTION, REMINDER], officer_id=officer.id)
     facts = {"plan": plan, "result": result.value, "at": at.isoformat(), "note": note}
     notice = Notice("answer_recorded", facts)
-    if message.kind == "choice" and message.message_id:
+    if message.kind == "choice" and message.message_id and message.private:
         amend_tapped(desk, message, notice, officer_id=officer.id, subject=subject)
         if heard.roll_call.reminded == 0:
             return

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from desk.model import Inbound, Lane
+from desk.letters import tell
+from desk.model import Inbound, Lane, Notice
 from desk.ports import Desk
 from incidents.model import Attachment, AttachmentState, Incident
 from roster.model import Officer
+
+TOO_BIG = "too_big"
 
 
 async def keep_files(
@@ -17,12 +20,12 @@ async def keep_files(
     incident_id: str = "",
     already: int = 0,
 ) -> list[Attachment]:
-    """One row per file; beyond the limit per report the file is named in the log and refused by state, not lost."""
+    """One row per file; one too big, or beyond the limit per report, is refused by state and named in the log."""
     rows = []
     for position, file in enumerate(message.files):
         over = already + position >= desk.policy.limits.attachments_per_report_max
         too_big = (file.bytes_count or 0) > desk.policy.limits.attachment_bytes_max
-        fault = "" if file.digest else "over_count" if over else "too_big" if too_big else ""
+        fault = "" if file.digest else "over_count" if over else TOO_BIG if too_big else ""
         state = AttachmentState.refused if fault else AttachmentState.waiting
         row = Attachment(
             id=desk.new_id(),
@@ -50,7 +53,17 @@ async def keep_files(
             desk.due("fetch", row.id, desk.now, lane=Lane.bulk)
     if rows:
         await desk.store.add(*rows)
+    await _tell_too_big(desk, officer, [row for row in rows if row.fault == TOO_BIG])
     return rows
+
+
+async def _tell_too_big(desk: Desk, officer: Officer, rows: Sequence[Attachment]) -> None:
+    """What will never be fetched is said at once: a smaller one helps, waiting does not."""
+    if not rows:
+        return
+    facts = {"what": rows[0].kind, "number": await number_of(desk, rows[0]), "fault": TOO_BIG}
+    subject = f"incident:{rows[0].incident_id}" if rows[0].incident_id else ""
+    tell(desk, officer.id, Notice("attachment_missing", facts), subject=subject)
 
 
 async def move_to_incident(desk: Desk, attachment_ids: Sequence[str], incident_id: str) -> None:

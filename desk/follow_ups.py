@@ -148,10 +148,11 @@ def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
     unknown = not incident.kind
     casualties = merge_casualties(incident.casualties, read_casualties(text))
     words = "" if incident.place else labelled_place(text) or place_words(text)
+    told = report.place if report.place and (report.place.lat is not None or not incident.place) else None
     zone = ZoneInfo(desk.policy.timezone)
     changed = replace(
         incident,
-        place=merge_places(merge_places(incident.place, Place(text=words) if words else None), report.place),
+        place=merge_places(merge_places(incident.place, Place(text=words) if words else None), told),
         casualties=casualties,
         category=category if unknown else incident.category,
         kind=kind if unknown else incident.kind,

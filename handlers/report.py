@@ -15,7 +15,7 @@ from desk.said import draft_of, event_key, remember_album, report_of
 from handlers.flow import Flow, say
 from incidents import intake
 from incidents.model import OPEN_STATES, Attachment, Draft, Incident, Report, ReportKind
-from incidents.places import distance_metres
+from incidents.places import believed, distance_metres
 from roster.model import Account, Answer, Officer, Proof
 
 STARTS = ("/report", "报送", "上报")
@@ -35,6 +35,8 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
         await _pressed(desk, message, officer)
         return
     started, message = _without_start(message)
+    if message.place is not None:
+        message = replace(message, place=believed(message.place))
     if started and not (message.text or message.files or message.place):
         await reports.start(desk, message, officer)
         say(desk, message, officer, Notice("report_started", {}, asks_place=True))
