@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from desk.escalations import PAGE, page_facts
-from desk.letters import amend, cancel_waiting, cards, tell
+from desk.letters import amend, cards, tell, withdraw
 from desk.model import Choice, Notice
 from desk.permissions import Action, require
 from desk.ports import Desk
@@ -22,7 +22,6 @@ async def sign(desk: Desk, incident_id: str, officer: Officer, note: str = "") -
     desk.log(
         "signed", subject, officer.id, number=incident.number, by=officer.name, step=incident.step, **said
     )
-    await cancel_waiting(desk, subject, [PAGE])
     facts = {
         **await page_facts(desk, signed),
         "by": officer.name,
@@ -30,7 +29,7 @@ async def sign(desk: Desk, incident_id: str, officer: Officer, note: str = "") -
         "at": desk.now.isoformat(),
     }
     choices = (Choice("close", incident.id), Choice("hand", incident.id))
-    for card in await cards(desk, subject, [PAGE]):
+    for card in await withdraw(desk, subject, [PAGE]):
         mine = card.officer_id == officer.id
         amend(desk, card, Notice("page_signed", {**facts, "mine": mine}, choices if mine else ()))
     if incident.reporter_id and incident.reporter_id != officer.id:
@@ -99,7 +98,6 @@ async def close(
     desk.log(
         "closed", subject, officer.id, number=incident.number, by=officer.name, outcome=outcome, state=state
     )
-    await cancel_waiting(desk, subject, [PAGE])
     facts = {
         **await page_facts(desk, closed),
         "by": officer.name,
@@ -107,7 +105,7 @@ async def close(
         "state": state.value,
         "at": desk.now.isoformat(),
     }
-    for card in await cards(desk, subject, [PAGE]):
+    for card in await withdraw(desk, subject, [PAGE]):
         amend(desk, card, Notice("page_closed", facts))
     if incident.reporter_id and incident.reporter_id != officer.id:
         tell(desk, incident.reporter_id, Notice("reporter_closed", facts), subject=subject)

@@ -6,7 +6,7 @@ from typing import Any
 
 from desk import asked
 from desk.attachments import keep_files
-from desk.letters import amend, amend_tapped, cancel_waiting, cards, reply
+from desk.letters import amend, amend_tapped, reply, withdraw
 from desk.model import Inbound, Notice, Setting
 from desk.ports import Desk
 from desk.roll_calls import QUESTION, REMINDER
@@ -213,16 +213,14 @@ async def _record(desk: Desk, heard: _Heard, result: Result, note: str, details:
         note=note,
     )
     desk.log("roll_call_answered", subject, officer.id, plan=plan, result=result.value, note=note, **details)
-    await cancel_waiting(desk, subject, [QUESTION, REMINDER], officer_id=officer.id)
+    standing = await withdraw(desk, subject, [QUESTION, REMINDER], officer_id=officer.id)
     facts = {"plan": plan, "result": result.value, "at": at.isoformat(), "note": note}
     notice = Notice("answer_recorded", facts)
     if message.kind == "choice" and message.message_id and message.private:
         amend_tapped(desk, message, notice, officer_id=officer.id, subject=subject)
-        if heard.roll_call.reminded == 0:
-            return
     else:
         reply(desk, message, notice, officer_id=officer.id, subject=subject)
-    for card in await cards(desk, subject, [QUESTION, REMINDER], officer_id=officer.id):
+    for card in standing:
         if card.remote_id != message.message_id:
             amend(desk, card, notice)
 

@@ -1,14 +1,17 @@
 """Writes what is owed to people: one letter and its sending job, in the transaction of the fact that causes it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from desk.model import Inbound, Lane, Letter, LetterState, Notice
-from desk.ports import Desk, Stale
+from desk.ports import Desk
 from incidents.model import UNSIGNED_STATES, Incident
 from roster.model import Answer, Result
+
+# Perhaps on the phone, and so to be changed rather than cancelled.
+STANDING = (LetterState.sent, LetterState.unknown)
 
 
 def tell(
@@ -73,21 +76,18 @@ def amend_tapped(
     return _post(desk, changed)
 
 
-async def cancel_waiting(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> int:
-    """Cancel letters about a subject that have not left yet, of one officer or of all; returns how many."""
-    await desk.write_records()  # One made in this very transaction must not leave either.
-    cancelled = 0
+async def withdraw(desk: Desk, subject: str, kinds: Collection[str], *, officer_id: str = "") -> list[Letter]:
+    """Cancel letters about a subject that have not left yet, of one officer or of all; returns the cards that stand."""
+    if any(one.subject == subject and one.kind in kinds for one in desk.collected(Letter)):
+        await desk.write_records()  # One made in this very transaction must not leave either.
     criteria: dict[str, Any] = {"officer_id": officer_id} if officer_id else {}
-    waiting = await desk.store.find(
-        Letter, subject=subject, state=LetterState.queued, kind_in=list(kinds), amends="", **criteria
+    states = [LetterState.queued, *STANDING]
+    found = await desk.store.find(
+        Letter, subject=subject, state_in=states, kind_in=list(kinds), amends="", **criteria
     )
-    for letter in waiting:
-        try:
-            await desk.store.change(letter, state=LetterState.cancelled)
-        except Stale:
-            continue
-        cancelled += 1
-    return cancelled
+    waiting = [letter for letter in found if letter.state is LetterState.queued]
+    await desk.store.change_all(waiting, state=LetterState.cancelled)
+    return [letter for letter in found if letter.state in STANDING]
 
 
 async def is_still_owed(desk: Desk, letter: Letter) -> bool:
@@ -105,9 +105,8 @@ async def is_still_owed(desk: Desk, letter: Letter) -> bool:
 async def cards(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> list[Letter]:
     """The cards about a subject that stand on people's phones and may be amended; of one officer, or of all."""
     criteria: dict[str, Any] = {"officer_id": officer_id} if officer_id else {}
-    states = [LetterState.sent, LetterState.unknown]
     return await desk.store.find(
-        Letter, subject=subject, state_in=states, kind_in=list(kinds), amends="", **criteria
+        Letter, subject=subject, state_in=list(STANDING), kind_in=list(kinds), amends="", **criteria
     )
 
 

@@ -40,6 +40,12 @@ class Store(Protocol):
     async def add(self, *records: Any) -> None:
         """Insert records; those of one type go in one statement. An existing id is an error."""
 
+    async def add_later(self, *records: Any) -> None:
+        """Like `add`, written with the next statement or the commit; an existing id is an error then."""
+
+    async def add_missing(self, *records: Any) -> None:
+        """Insert each record unless its id exists, with the next statement or the commit."""
+
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless its id (or the type's unique columns) exists; says which were new."""
 
@@ -264,10 +270,14 @@ class Desk:
         """New records nobody reads again in this transaction: stored together at its end."""
         self._records.extend(records)
 
+    def collected(self, kind: type[R]) -> list[R]:
+        """The records of a type that `later` collected and nothing has written yet."""
+        return [record for record in self._records if isinstance(record, kind)]
+
     async def write_records(self) -> None:
         """Write what `later` collected now, because somebody in this transaction looks for it."""
         if self._records:
-            await self.store.add(*self._records)
+            await self.store.add_later(*self._records)
             self._records.clear()
 
     async def flush(self) -> bool:

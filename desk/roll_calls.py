@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from desk.letters import cancel_waiting, tell
+from desk.letters import tell, withdraw
 from desk.model import Choice, Lane, Notice
 from desk.ports import Desk
 from desk.recipients import duty_leaders, names, shifts_now
@@ -128,7 +128,7 @@ async def close(desk: Desk, roll_call_id: str) -> None:
     heard = {answer.id: answer for answer in silent}
     counts = tally([heard.get(answer.id, answer) for answer in answers])
     roll_call = await desk.store.change(roll_call, state=RollCallState.closed, counts=counts)
-    await cancel_waiting(desk, subject, [QUESTION, REMINDER])
+    await withdraw(desk, subject, [QUESTION, REMINDER])
     unanswered = [answer for answer in silent if answer.result is Result.no_answer]
     silent_names = await names(desk, [answer.officer_id for answer in unanswered])
     desk.log("roll_call_closed", subject, plan=roll_call.plan, counts=counts, silent=silent_names)

@@ -36,10 +36,12 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
     reading = reads_as_answer(message.text)
     if message.edited or message.forwarded:
         return reading.kind == "present" and not message.files
+    if reading.kind == "present":
+        return True
     owed = await answers.all_owed_by(desk, officer.id)
     missed = None if owed else await answers.missed_by(desk, officer.id)
-    if reading.kind in ("present", "excused", "passcode"):
-        return bool(owed) or reading.kind == "present" or missed is not None
+    if reading.kind in ("excused", "passcode"):
+        return bool(owed) or missed is not None
     if reading.kind == "incident":
         return bool(owed)
     if _tells_of_event(message):
@@ -65,8 +67,9 @@ async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
         say(desk, message, officer, Notice("answer_edited", {}))
         return
     reading = reads_as_answer(message.text)
-    question = await asked.asked(desk, officer.id, EXCUSE)
-    if question and reading.kind is None and not (message.files or message.place):
+    is_reason = reading.kind is None and not (message.files or message.place)
+    question = await asked.asked(desk, officer.id, EXCUSE) if is_reason else ""
+    if question:
         await asked.answered(desk, officer.id)
         answer = await desk.store.get(Answer, question)
         if answer is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -52,9 +52,7 @@ class EmbeddedQueue:
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._freed = asyncio.Event()
-        self._news: dict[
-            tuple[Lane, str], float
-        ] = {}  # What was put or ended, and until when to look for it.
+        self._news: dict[tuple[Lane, str], float] = {}  # What may start now, and until when to look for it.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
         self._knows_kinds = False
         self._now: datetime | None = None
@@ -66,6 +64,9 @@ class EmbeddedQueue:
         if not jobs:
             return
         self._look_for((job.lane, job.kind) for job in jobs)
+        if not any(job.id in self._claims.jobs for job in jobs):
+            await store.add_missing(*jobs)
+            return
         are_new = await store.add_new(*jobs)
         for job, is_new in zip(jobs, are_new, strict=True):
             claimed = self._claims.jobs.get(job.id)
@@ -120,14 +121,13 @@ class EmbeddedQueue:
             await self._finish()
 
     async def _rest(self, seconds: float) -> bool:
-        """Until something may be due; says whether only what was put or ended need be looked at."""
-        if not await _within(seconds, self._woken):
-            return False
-        now = asyncio.get_running_loop().time()
-        if self._looked_at is None or now - self._read_all_at > REREAD_SECONDS:
-            return False
-        await _within(self._looked_at + LOOK_GAP_SECONDS - now, self._freed)
-        return True
+        """Until something may be due; says whether only what has news need be looked at."""
+        loop = asyncio.get_running_loop()
+        next_due_at = loop.time() + seconds
+        if await _within(seconds, self._woken) and self._looked_at is not None:
+            await _within(self._looked_at + LOOK_GAP_SECONDS - loop.time(), self._freed)
+        # What falls due by itself has no news.
+        return loop.time() < min(next_due_at, self._read_all_at + REREAD_SECONDS)
 
     def _look_for(self, what: Iterable[tuple[Lane, str]]) -> None:
         self._news |= dict.fromkeys(what, asyncio.get_running_loop().time() + NEWS_LAST_SECONDS)
@@ -191,44 +191,44 @@ class EmbeddedQueue:
         times = 1
         while self._claims.room(lane) > 0:
             kinds = [kind for kind in self._claims.open_kinds(lane) if kind in wanted]
-            due, is_all = await self._read_due(store, lane, now, dict.fromkeys(kinds, times))
-            due = await self._with_those_before(store, due, kinds, now)
+            due, full = await self._read_due(store, lane, now, dict.fromkeys(kinds, times))
+            partly = {*full, *(kind for kind in self._kinds if kind not in kinds)}
+            due = await self._with_those_before(store, due, partly, now)
             batches = pick(due, self._claims, self._kinds, passed_over=self._released)
             for batch in batches:
                 self._start(batch)
-            if is_all:
+            if not full:
                 return
             if not batches:
                 times *= 4
 
     async def _read_due(
         self, store: Store, lane: Lane, now: datetime, kinds: Mapping[str, int]
-    ) -> tuple[list[Job], bool]:
-        """The first due jobs of these kinds, so many pages of each, in their order; and whether these are all."""
+    ) -> tuple[list[Job], list[str]]:
+        """The first due jobs of these kinds, so many pages of each; and the kinds of which there may be more."""
         due: list[Job] = []
-        is_all = True
+        full = []
         for kind, times in kinds.items():
             limit = times * self._claims.page_for(kind, lane)
             found = await store.find(
                 Job, parked=False, lane=lane, kind=kind, due_at_to=now, order=("due_at", "id"), limit=limit
             )
-            is_all = is_all and len(found) < limit
             due += found
-        return sorted(due, key=lambda job: (job.due_at, job.id)), is_all
+            if len(found) == limit:
+                full.append(kind)
+        return due, full
 
     async def _with_those_before(
-        self, store: Store, due: list[Job], kinds: Sequence[str], now: datetime
+        self, store: Store, due: list[Job], partly: Set[str], now: datetime
     ) -> list[Job]:
-        """Adds jobs of kinds that must wait, where they hold the key of one that might start."""
-        keys = {job.key for job in due if job.key}
-        closed = [kind for kind in self._kinds if kind not in kinds]
-        if not keys or not closed:
-            return due
-        lane = due[0].lane
-        before = await store.find(
-            Job, parked=False, lane=lane, kind_in=closed, key_in=list(keys), due_at_to=now
-        )
-        return sorted([*due, *before], key=lambda job: (job.due_at, job.id)) if before else due
+        """In order, with the jobs not read of other kinds that share the key of one that might start."""
+        keys = {job.key for job in due if job.key and partly - {job.kind}}
+        if keys:
+            beside = await store.find(
+                Job, parked=False, lane=due[0].lane, kind_in=list(partly), key_in=list(keys), due_at_to=now
+            )
+            due = list({job.id: job for job in (*due, *beside)}.values())
+        return sorted(due, key=lambda job: (job.due_at, job.id))
 
     async def _seconds_to_next(self, store: Store, now: datetime) -> float:
         pause = REREAD_SECONDS
@@ -250,10 +250,16 @@ class EmbeddedQueue:
         try:
             await self._runner.run(batch.jobs)
         finally:
+            had_room = self._claims.room(Lane.bulk) > 0
             self._claims.release(batch)
             self._released.update(job.id for job in batch.jobs)
-            # Whatever waited for the worker, the kind or the keys may start now.
-            self._look_for((batch.lane, kind) for kind in self._kinds)
+            self._look_for(
+                (lane, kind)
+                for lane in Lane
+                for kind in self._kinds
+                # What waited behind its keys, for a place of its kind, or for a worker.
+                if lane is batch.lane or kind == batch.kind or not had_room
+            )
             self._freed.set()
             self.wake()
 

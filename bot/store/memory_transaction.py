@@ -66,6 +66,14 @@ class MemoryStore:
             if not self._insert(type(record), row):
                 self._clash(type(record))
 
+    async def add_later(self, *records: Any) -> None:
+        """Insert records; here there is nothing to be gained by waiting."""
+        await self.add(*records)
+
+    async def add_missing(self, *records: Any) -> None:
+        """Insert each record unless it is there already."""
+        await self.add_new(*records)
+
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless it is there already; says which were new."""
         self._check(writes=True)

@@ -120,7 +120,7 @@ class Database:
         connection = SqliteConnection(driver)
         store = SqlStore(connection, self._statements, writes=writes)
         try:
-            await connection.run("BEGIN IMMEDIATE" if writes else "BEGIN")
+            connection.put_off("BEGIN IMMEDIATE" if writes else "BEGIN")
             yield store
             store.end()
             await _to_the_end(connection.commit())

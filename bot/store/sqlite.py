@@ -1,7 +1,7 @@
 """SQLite as the store needs it: one thread hop per statement, and its errors in the store's words."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_INTERRUPT: "interrupted",
 }
 
+Statement = tuple[str, Sequence[Sequence[Any]]]  # SQL, and the values of each run.
+
 
 def told(error: BaseException) -> BaseException:
     """The error in the store's words; a mistake in our own statements stays what it is."""
@@ -47,45 +49,71 @@ def told(error: BaseException) -> BaseException:
 
 
 class SqliteConnection:
-    """One open connection; every call is one hop to its thread."""
+    """One open connection; every awaited call is one hop to its thread, and takes along what was put off."""
 
     def __init__(self, driver: aiosqlite.Connection) -> None:
         self._driver = driver
+        self._put_off: list[Statement] = []
+
+    def put_off(self, sql: str, rows: Sequence[Sequence[Any]] = ((),)) -> None:
+        """Run a statement for each row of values together with the next call; its errors are raised there."""
+        self._put_off.append((sql, rows))
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """All rows."""
-        try:
-            return list(await self._driver.execute_fetchall(sql, values))
-        except sqlite3.Error as error:
-            raise told(error) from error
+        found: list[Sequence[Any]] = await self._hop(_fetch, sql, values)
+        return found
 
     async def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         """How many rows were touched."""
-        try:
-            return (await self._driver.execute(sql, values)).rowcount
-        except sqlite3.Error as error:
-            raise told(error) from error
+        count: int = await self._hop(_run, sql, values)
+        return count
 
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """How many rows were touched in all."""
-        try:
-            return (await self._driver.executemany(sql, rows)).rowcount
-        except sqlite3.Error as error:
-            raise told(error) from error
+        count: int = await self._hop(_run_many, sql, rows)
+        return count
 
     async def commit(self) -> None:
         """Returns when the transaction is on disk."""
-        try:
-            await self._driver.commit()
-        except sqlite3.Error as error:
-            raise told(error) from error
+        await self._hop(sqlite3.Connection.commit)
 
     async def rollback(self) -> None:
         """Undoes the open transaction, if there is one."""
+        self._put_off.clear()
+        await self._hop(sqlite3.Connection.rollback)
+
+    async def _hop(self, act: Callable[..., Any], *words: Any) -> Any:
+        """Run what was put off and then the act in the connection's thread."""
+        before, self._put_off = self._put_off, []
         try:
-            await self._driver.rollback()
+            # aiosqlite has no public way to run several statements in one hop; a hop costs more than a statement.
+            hop: Any = self._driver._execute
+            return await hop(_together, self._driver._conn, before, act, words)
         except sqlite3.Error as error:
             raise told(error) from error
+
+
+def _together(
+    connection: sqlite3.Connection, before: Sequence[Statement], act: Callable[..., Any], words: Sequence[Any]
+) -> Any:
+    for sql, rows in before:
+        _run_many(connection, sql, rows)
+    return act(connection, *words)
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[Any]:
+    return connection.execute(sql, values).fetchall()
+
+
+def _run(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> int:
+    return connection.execute(sql, values).rowcount
+
+
+def _run_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    if len(rows) == 1:  # Also what is no INSERT, such as BEGIN.
+        return connection.execute(sql, rows[0]).rowcount
+    return connection.executemany(sql, rows).rowcount
 
 
 def open_engine(path: Path, size: int, *, writes: bool) -> AsyncEngine:

@@ -62,17 +62,25 @@ class Statements:
 
         return self._keep((kind, "insert"), build, {})
 
-    def insert_new(self, kind: type[Any], rows: int) -> str:
-        """So many rows' values in the codec's order; passes over what is there already, returns the new ones' keys."""
+    def insert_missing(self, kind: type[Any], rows: int) -> str:
+        """So many rows' values in the codec's order; passes over what is there already."""
 
         def build() -> ClauseElement:
-            table = TABLES[kind]
-            one = sqlite.insert(table).values({name: bindparam(name) for name in self.codec(kind).names})
-            return one.on_conflict_do_nothing().returning(table.c[key_of(kind)])
+            return self._unless_there(kind)
 
-        # One row is compiled, and its bracket repeated: compiling hundreds of values is slow.
-        before, bracket, after = _values_of(self._keep((kind, "insert_new"), build, {}).sql)
-        return before + ", ".join([bracket] * rows) + after
+        return _repeated(self._keep((kind, "insert_missing"), build, {}).sql, rows)
+
+    def insert_new(self, kind: type[Any], rows: int) -> str:
+        """The same, and returns the keys of the new ones."""
+
+        def build() -> ClauseElement:
+            return self._unless_there(kind).returning(TABLES[kind].c[key_of(kind)])
+
+        return _repeated(self._keep((kind, "insert_new"), build, {}).sql, rows)
+
+    def _unless_there(self, kind: type[Any]) -> sqlite.Insert:
+        values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
+        return sqlite.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
 
     def get(self, kind: type[Any]) -> Statement:
         """One row by its key."""
@@ -201,6 +209,12 @@ class Statements:
         field, downward = order_of(kind, part)
         column = TABLES[kind].c[field]
         return column.desc() if downward else column.asc()
+
+
+def _repeated(sql: str, rows: int) -> str:
+    """An INSERT of one row with the bracket of its values repeated: compiling hundreds of values is slow."""
+    before, bracket, after = _values_of(sql)
+    return before + ", ".join([bracket] * rows) + after
 
 
 @lru_cache(maxsize=64)

@@ -166,7 +166,7 @@ _table(
     "letters",
     _index("state", "made_at", name="letters_state"),
     _index("remote_id", "channel", name="letters_remote"),
-    _index("subject", name="letters_subject"),
+    _index("subject", "officer_id", name="letters_subject"),
     _index("officer_id", "made_at", name="letters_officer"),
     _index("made_at", name="letters_made"),
 )

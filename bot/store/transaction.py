@@ -21,6 +21,10 @@ ROWS_AT_ONCE = 250  # SQLite binds 32,766 values at most, and no record has a hu
 class Connection(Protocol):
     """A driver's connection as the store uses it."""
 
+    def put_off(self, sql: str, rows: Sequence[Sequence[Any]] = ((),)) -> None:
+        """Run a statement for each row of values together with the next call."""
+        ...
+
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """All rows."""
         ...
@@ -63,6 +67,22 @@ class SqlStore:
             await (
                 self._run(statement.sql, rows[0]) if len(rows) == 1 else self._run_many(statement.sql, rows)
             )
+
+    async def add_later(self, *records: Any) -> None:
+        """Insert records together with the next statement; AlreadyStored comes then."""
+        self._check(writes=True)
+        for kind, some in groups(records).items():
+            rows = [self._statements.codec(kind).encode(record) for _, record in some]
+            self.connection.put_off(self._statements.insert(kind).sql, rows)
+
+    async def add_missing(self, *records: Any) -> None:
+        """Insert each record unless it is there already, together with the next statement."""
+        self._check(writes=True)
+        for kind, some in groups(records).items():
+            rows = [self._statements.codec(kind).encode(record) for _, record in some]
+            for few in _in_bunches(rows):
+                values = [value for row in few for value in row]
+                self.connection.put_off(self._statements.insert_missing(kind, len(few)), [values])
 
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless it is there already; says which were new."""
@@ -153,7 +173,8 @@ class SqlStore:
             for one in ids:
                 self._read.pop((kind, one), None)
             statement = self._statements.remove(kind)
-            await self._run(statement.sql, statement.values({"keys": list(ids)}))
+            self._check(writes=True)
+            self.connection.put_off(statement.sql, [statement.values({"keys": list(ids)})])
 
     async def next_sequence(self, name: str) -> int:
         """1, 2, 3 … per name, without gaps."""
@@ -172,18 +193,17 @@ class SqlStore:
         for entry in lines:
             chained.append(link(previous, sequence + 1, entry))
             sequence, previous = chained[-1].sequence, chained[-1].hash
-        await self.add(*chained)
+        await self.add_later(*chained)
 
     async def _insert_new(self, kind: type[Any], rows: list[list[Any]]) -> list[bool]:
         """In as few statements as the database's bound on values allows; the first of two alike is the new one."""
         key_at = self._statements.codec(kind).names.index(key_of(kind))
         are_new: list[bool] = []
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
-            sql = self._statements.insert_new(kind, len(some))
+        for few in _in_bunches(rows):
+            sql = self._statements.insert_new(kind, len(few))
             self._check(writes=True)
-            inserted = {key for (key,) in await self._fetch(sql, [value for row in some for value in row])}
-            for row in some:
+            inserted = {key for (key,) in await self._fetch(sql, [value for row in few for value in row])}
+            for row in few:
                 are_new.append(row[key_at] in inserted)
                 inserted.discard(row[key_at])
         return are_new
@@ -221,3 +241,8 @@ class SqlStore:
         except Exception as error:
             self._spoilt = error
             raise
+
+
+def _in_bunches(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield rows[start : start + ROWS_AT_ONCE]

@@ -62,6 +62,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connecti
         (Letter, "remote_id channel address", "-id", "remote_id=? AND channel=?"),
         (Letter, "state", "-made_at", "state=?"),
         (Letter, "subject state_in kind_in amends", "id", "subject=?"),
+        (Letter, "subject officer_id state_in kind_in amends", "id", "subject=? AND officer_id=?"),
         (LogLine, "sequence_from", "sequence", "rowid>?"),
         (LogLine, "subject", "-sequence", "subject=?"),
         (Report, "event_key", "id", "event_key=?"),
