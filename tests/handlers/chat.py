@@ -281,8 +281,15 @@ class Chat:
         return await self.find(Letter, kind=kind, amends="", **criteria)
 
     async def paged(self) -> list[str]:
-        """Who was paged, in order."""
-        return [one.officer_id.removeprefix("o-") for one in await self.letters("incident_page")]
+        """Who was paged, in order, as the duty log has it; as many letters were written."""
+        lines = await self.find(LogLine, kind_in=["paged", "escalated", "handed_on"], order=("sequence",))
+        names: list[str] = []
+        for line in lines:
+            to = line.facts["to"]
+            names += [to] if isinstance(to, str) else to
+        pages = await self.letters("incident_page")
+        assert sorted(f"o-{name}" for name in names) == sorted(page.officer_id for page in pages)
+        return names
 
     async def invite(self, name: str) -> str:
         """A new enrolment code for somebody."""
