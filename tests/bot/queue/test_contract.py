@@ -1,5 +1,6 @@
 """What every engine of the work queue promises, over every store."""
 
+import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -131,6 +132,24 @@ async def test_a_busy_kind_keeps_its_place_in_the_order_of_a_key(bench: Bench) -
     assert slow.ids == ["0", "1"]
 
 
+async def test_a_long_backlog_of_one_kind_keeps_its_place_in_the_order_of_a_key(bench: Bench) -> None:
+    ended: list[str] = []
+
+    async def handler(jobs: Sequence[Job]) -> None:
+        ended.extend(one.id for one in jobs)
+
+    bench.queue.handle("remind", handler, at_once=2)
+    bench.queue.handle("close", handler)
+    await bench.put(
+        *(job(f"{n:03}", "remind", after=-9, key=f"other{n}") for n in range(100)),
+        job("remind", "remind", after=-2, key="k"),
+        job("close", "close", after=-1, key="k"),
+    )
+    async with bench.running():
+        await bench.empty()
+    assert ended.index("remind") < ended.index("close")
+
+
 async def test_the_lanes_of_one_key_do_not_wait_for_each_other(bench: Bench) -> None:
     bulk, urgent = Heard().hold(), Heard()
     bench.queue.handle("bulk", bulk)
@@ -196,6 +215,30 @@ async def test_no_bulk_job_starts_while_urgent_work_of_its_kind_is_due(bench: Be
     async with bench.running():
         await bench.empty()
     assert [one[0] for one in heard.ids] == ["u"] * 300 + ["b"] * 300
+
+
+async def test_the_place_a_bulk_job_leaves_goes_to_urgent_work_of_its_kind(bench: Bench) -> None:
+    begun: list[str] = []
+    ends = {"b0": asyncio.Event(), "u0": asyncio.Event()}
+
+    async def handler(jobs: Sequence[Job]) -> None:
+        begun.append(jobs[0].id)
+        if jobs[0].id in ends:
+            await ends[jobs[0].id].wait()
+
+    bench.queue.handle("send", handler, at_once=2)
+    await bench.put(*(job(f"b{n}", "send", after=-9, lane=Lane.bulk) for n in range(5)), job("u0", "send"))
+    loop = asyncio.get_running_loop()
+    async with bench.running():
+        await until(lambda: len(begun) == 2)
+        await bench.put(job("u1", "send"))
+        long_after = loop.time() + 1.7  # By now nobody thinks of the moment when it was put.
+        await until(lambda: loop.time() > long_after)
+        ends["b0"].set()
+        await until(lambda: len(begun) > 2)
+        assert begun[:3] == ["u0", "b0", "u1"]
+        ends["u0"].set()
+        await bench.empty()
 
 
 async def test_a_batch_holds_due_jobs_of_any_keys_in_order_and_no_more_than_its_size(bench: Bench) -> None:

@@ -194,6 +194,26 @@ async def test_a_due_moment_is_met_without_being_woken() -> None:
     assert max(late) < timedelta(milliseconds=500)
 
 
+async def test_a_due_moment_is_met_however_much_else_is_put_meanwhile() -> None:
+    database, clock, late = MemoryDatabase(), SystemClock(), []
+    queue = EmbeddedQueue(database, clock)
+
+    async def step(jobs: Sequence[Job]) -> None:
+        late.append(clock.now() - jobs[0].due_at)
+
+    queue.handle("step", step)
+    queue.handle("busy", Heard())
+    bench = Bench(database, queue, SetClock())
+    await bench.put(replace(job("s", "step"), due_at=clock.now() + timedelta(seconds=1.7)))
+    async with bench.running():
+        number = 0
+        while not late:
+            number += 1
+            await bench.put(replace(job(f"{number}", "busy", lane=Lane.bulk), due_at=clock.now()))
+            await asyncio.sleep(0.003)
+    assert late[0] < timedelta(milliseconds=150)
+
+
 async def test_row_23_while_the_database_takes_no_writes_nothing_is_counted_lost_or_parked() -> None:
     database = Failing()
     bench = on(database)
