@@ -75,6 +75,20 @@ async def missed_by(desk: Desk, officer_id: str) -> Answer | None:
     return lines[0]
 
 
+async def given_by(desk: Desk, officer_id: str) -> Answer | None:
+    """What this officer has answered to a call that still runs."""
+    running = await desk.store.find(RollCall, state=RollCallState.open, limit=OWED_MAX)
+    lines = await desk.store.find(
+        Answer,
+        officer_id=officer_id,
+        roll_call_id_in=[one.id for one in running],
+        result_not=Result.waiting,
+        order=("-id",),
+        limit=1,
+    )
+    return lines[0] if lines else None
+
+
 async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, given: Given) -> bool:
     """Judge a 到岗 and say what was recorded, or which proof is still owed; says whether it was recorded."""
     roll_call = await desk.store.get(RollCall, answer.roll_call_id)

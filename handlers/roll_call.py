@@ -36,12 +36,11 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
     reading = reads_as_answer(message.text)
     if message.edited or message.forwarded:
         return reading.kind == "present" and not message.files
-    if reading.kind == "present":
+    if reading.kind in ("present", "passcode"):
         return True
     owed = await answers.all_owed_by(desk, officer.id)
-    missed = None if owed else await answers.missed_by(desk, officer.id)
-    if reading.kind in ("excused", "passcode"):
-        return bool(owed) or missed is not None
+    if reading.kind == "excused":
+        return bool(owed) or not _tells_of_event(message)
     if reading.kind == "incident":
         return bool(owed)
     if _tells_of_event(message):
@@ -98,14 +97,14 @@ async def _present(desk: Desk, message: Inbound, officer: Officer, owed: list[An
 
 
 async def _nothing_owed(desk: Desk, message: Inbound, officer: Officer, reading: Reading) -> None:
-    """An answer after the window, one for a colleague, or one that nobody asked for."""
-    missed = await answers.missed_by(desk, officer.id)
+    """A second answer, one after the window, one for a colleague, or one that nobody asked for."""
+    missed = await answers.given_by(desk, officer.id) or await answers.missed_by(desk, officer.id)
     if missed is not None and reading.kind == "excused":
         await answers.excuse(desk, message, officer, missed, reading.reason)
     elif missed is not None:
         given = Given(passcode=reading.passcode, place=message.place, has_photo=bool(message.files))
         await answers.take(desk, message, officer, missed, given)
-    elif not await answers.cover(desk, message, officer, reading.passcode):
+    elif reading.kind == "excused" or not await answers.cover(desk, message, officer, reading.passcode):
         say(desk, message, officer, Notice("no_roll_call", {}))
 
 
@@ -176,10 +175,11 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
         say(desk, message, officer, Notice("not_allowed", {}))
         return
     plans = desk.policy.roll_calls
-    if not message.ref.isdigit() or int(message.ref) >= len(plans):
+    chosen = [plan for position, plan in enumerate(plans) if str(position) == message.ref]
+    if not chosen:
         say(desk, message, officer, Notice("choice_stale", {}))
         return
-    plan = plans[int(message.ref)]
+    [plan] = chosen
     if not await sees_all(desk.store, officer):
         plan = replace(plan, units=(officer.unit_id,))
     slot = f"manual-{message.channel}-{message.event_id}"

@@ -298,6 +298,11 @@ class Chat:
             assert officer is not None
             return await enrolment.invite(desk, officer)
 
+    async def told(self, name: str) -> list[str]:
+        """The kinds of what a person was told, in order."""
+        letters = await self.find(Letter, officer_id=f"o-{name}", amends="", order=("made_at", "id"))
+        return [letter.kind for letter in letters]
+
     async def roster(self, *shifts: tuple[str, Unit, str]) -> None:
         """Replace the whole roster: (name, unit, post)."""
         async with self.desk() as desk:
