@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from desk.model import Lane, Letter, LetterState, Outcome, Receipt
 
 AGAIN_AFTER_SECONDS = (1, 5, 30, 120, 600)
-ATTEMPTS_MAX = 10  # About an hour: then it is shown on the desk as undeliverable.
+ATTEMPTS_MAX = (
+    10  # About an hour of outcomes nobody understands: then it is shown on the desk as undeliverable.
+)
 OTHER_WAY_AFTER_ATTEMPTS = 3
 UNKNOWN_AGAIN_SECONDS = 10
 UNKNOWNS_MAX_PAGE = 2
@@ -38,23 +40,23 @@ def judge(letter: Letter, receipt: Receipt, now: datetime, *, hides_repeats: boo
             return Verdict(LetterState.queued, now, letter.unknowns, other_way=True)
         case Outcome.unknown:
             return after_unknown(letter, now, hides_repeats=hides_repeats)
-    if receipt.new_address:
+    if receipt.new_address and letter.attempts < OTHER_WAY_AFTER_ATTEMPTS:
         return Verdict(LetterState.queued, now, letter.unknowns)
     if receipt.retry_after_seconds is not None:
         return Verdict(
             LetterState.queued, now + timedelta(seconds=receipt.retry_after_seconds), letter.unknowns
         )
-    if letter.attempts >= ATTEMPTS_MAX:
-        return Verdict(LetterState.failed, unknowns=letter.unknowns)
+    # However long the platform is away: it waits, until it is stale.
     return Verdict(LetterState.queued, now + pause(letter.attempts), letter.unknowns)
 
 
 def after_unknown(letter: Letter, now: datetime, *, hides_repeats: bool) -> Verdict:
     """It may have arrived: sent again at most so often as its class bears, and marked from then on."""
-    if hides_repeats or letter.amends:  # A second time shows nothing twice.
+    if hides_repeats or letter.amends:  # A second time shows nothing twice, unless it goes another way.
+        unknowns = letter.unknowns if letter.amends else max(letter.unknowns, 1)
         if letter.attempts >= ATTEMPTS_MAX:
-            return Verdict(LetterState.failed, unknowns=letter.unknowns)
-        return Verdict(LetterState.queued, now + pause(letter.attempts), letter.unknowns)
+            return Verdict(LetterState.failed, unknowns=unknowns)
+        return Verdict(LetterState.queued, now + pause(letter.attempts), unknowns)
     unknowns = letter.unknowns + 1
     if unknowns > unknowns_max(letter):
         return Verdict(LetterState.unknown, unknowns=unknowns)

@@ -1,15 +1,23 @@
 """Fetches what came with reports: outside any transaction, and a report never waits for it."""
 
+import errno
+import logging
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from desk import attachments
+from desk import attachments, troubles
 from desk.letters import tell
 from desk.model import Job, Notice, RemoteFile
-from desk.ports import Channel, Door, FetchFailed, Media
+from desk.ports import Channel, Door, FetchFailed, Media, Postpone
 from incidents.model import Attachment, AttachmentState
 
+log = logging.getLogger(__name__)
+
 FETCH = "fetch"
-ATTEMPTS_MAX = 5
+ATTEMPTS_MAX = 6  # With the queue's pauses about a quarter of an hour.
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES)
+DISK_AGAIN = timedelta(minutes=1)
+DISK = ("attachments", "store")  # The trouble while files cannot be kept.
 
 
 class Fetcher:
@@ -19,6 +27,7 @@ class Fetcher:
         self._door = door
         self._channels = channels
         self._media = media
+        self._disk_was_ill = True  # Perhaps, before this start.
 
     async def fetch(self, jobs: Sequence[Job]) -> None:
         """Bring the bytes here; what cannot be had is flagged on the report and its sender is asked again."""
@@ -43,8 +52,23 @@ class Fetcher:
                 raise  # The queue comes back with growing pauses.
             await self._give_up(row.id, str(fault), refused=fault.permanent)
             return
+        except OSError as fault:
+            if fault.errno not in DISK_FAULTS:
+                raise
+            await self._tell_of_disk(fault)
+            raise Postpone(self._door.clock.now() + DISK_AGAIN) from fault
         async with self._door.open() as desk:
             await attachments.stored(desk, row.id, digest, count)
+            if self._disk_was_ill:
+                await troubles.end(desk, *DISK)
+        self._disk_was_ill = False
+
+    async def _tell_of_disk(self, fault: OSError) -> None:
+        """The platform keeps the files meanwhile, so however long it lasts nothing is given up."""
+        log.warning("attachments cannot be kept: %s", fault)
+        self._disk_was_ill = True
+        async with self._door.open() as desk:
+            await troubles.begin(desk, *DISK, fault.strerror or str(fault))
 
     async def _give_up(self, attachment_id: str, fault: str, *, refused: bool) -> None:
         async with self._door.open() as desk:

@@ -4,16 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from desk.model import InboxRow, Job, Lane, Setting
-from desk.ports import Bell, Clock, Store, Transactions, WorkQueue
+from desk.ports import Bell, Clock, Store, Transactions, Unavailable, WorkQueue
 
 HEAR = "hear"
 GROUP_MAX = 200  # Rows in one commit.
 WAITING_MAX = 5_000  # Beyond this a platform is told to come again.
 FLOOD_ROWS = 8  # So many in one commit are a flood, until nothing like it came for a moment.
-FLOOD_LASTS_SECONDS = 0.03
+FLOOD_LASTS_SECONDS = 0.2
+TICK = timedelta(microseconds=1)  # Between two events, so that their order of arrival can be told for ever.
+STEP_HIDDEN = timedelta(seconds=2)  # A clock that steps back by less than this seems to stand still.
 
 
 class IntakeFull(Exception):
@@ -41,6 +43,7 @@ class TransactionalInbox:
         self._count = 0
         self._writer: asyncio.Task[None] | None = None
         self._floods_until = 0.0
+        self._last: datetime | None = None
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Returns once the event is on disk; twice the same event is harmless. Raises IntakeFull, StoreUnavailable."""
@@ -79,7 +82,14 @@ class TransactionalInbox:
         return self._count
 
     def _row(self, channel: str, event_id: str, sender: str, raw: bytes) -> InboxRow:
-        return InboxRow(f"{channel}/{event_id}", channel, sender, self._clock.now(), raw)
+        return InboxRow(f"{channel}/{event_id}", channel, sender, self._moment(), raw)
+
+    def _moment(self) -> datetime:
+        now = self._clock.now()
+        if self._last is not None and now <= self._last < now + STEP_HIDDEN:
+            now = self._last + TICK
+        self._last = now
+        return now
 
     async def _join(self, group: _Group) -> None:
         if self._count + len(group.rows) > WAITING_MAX:
@@ -101,31 +111,54 @@ class TransactionalInbox:
         taken: list[_Group] = []
         try:
             async with self._transactions.begin() as store:
-                # Chosen only now: what came while we waited for our turn goes along.
-                rows = 0
-                while self._waiting and (not taken or rows + len(self._waiting[0].rows) <= GROUP_MAX):
-                    taken.append(self._waiting.popleft())
-                    rows += len(taken[-1].rows)
-                await self._store_rows(store, [row for group in taken for row in group.rows])
+                taken = self._next_groups()  # Only now: what came while we waited for our turn goes along.
+                await self._store_groups(store, taken)
+        except Unavailable as error:
+            if not taken:  # Nobody's turn came: all who wait are told now, not one after the other.
+                taken, self._waiting = list(self._waiting), deque()
+            self._settle(taken, error)
+        except Exception as error:
+            if len(taken) > 1:  # One of them cannot be stored: that must not keep the others out.
                 for group in taken:
-                    if group.setting is not None:
-                        await put_setting(store, *group.setting)
-        except Exception as error:  # Whoever waits is told, and their platform sends it again.
-            self._settle(taken or [self._waiting.popleft()], error)
+                    await self._write_alone(group)
+            else:
+                self._settle(taken or [self._waiting.popleft()], error)
         else:
-            self._settle(taken, None)
-            if sum(len(group.rows) for group in taken) >= FLOOD_ROWS:
-                self._floods_until = asyncio.get_running_loop().time() + FLOOD_LASTS_SECONDS
-            self._queue.wake()
-            self._bell.ring()
+            self._succeed(taken)
 
-    async def _store_rows(self, store: Store, rows: list[InboxRow]) -> None:
-        if not rows:
-            return
-        are_new = await store.add_new(*rows)
-        new = [row for row, is_new in zip(rows, are_new, strict=True) if is_new]
-        if new:
-            await self._queue.put(store, [hear_job(row, row.received_at) for row in new])
+    async def _write_alone(self, group: _Group) -> None:
+        try:
+            async with self._transactions.begin() as store:
+                await self._store_groups(store, [group])
+        except Exception as error:  # Its platform is told, and sends it again.
+            self._settle([group], error)
+        else:
+            self._succeed([group])
+
+    def _next_groups(self) -> list[_Group]:
+        taken = [self._waiting.popleft()]
+        rows = len(taken[0].rows)
+        while self._waiting and rows + len(self._waiting[0].rows) <= GROUP_MAX:
+            taken.append(self._waiting.popleft())
+            rows += len(taken[-1].rows)
+        return taken
+
+    async def _store_groups(self, store: Store, groups: list[_Group]) -> None:
+        rows = [row for group in groups for row in group.rows]
+        if rows:
+            await store.add_missing(*rows)
+            # Also for one that came before: whoever hears it again finds it heard, which costs less than asking first.
+            await self._queue.put(store, [hear_job(row, row.received_at) for row in rows])
+        for group in groups:
+            if group.setting is not None:
+                await put_setting(store, *group.setting)
+
+    def _succeed(self, groups: list[_Group]) -> None:
+        self._settle(groups, None)
+        if sum(len(group.rows) for group in groups) >= FLOOD_ROWS:
+            self._floods_until = asyncio.get_running_loop().time() + FLOOD_LASTS_SECONDS
+        self._queue.wake()
+        self._bell.ring()
 
     def _settle(self, groups: list[_Group], error: Exception | None) -> None:
         for group in groups:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,6 +45,8 @@ class MediaFolder:
             await asyncio.to_thread(_settle, unfinished, Path(self.path(digest.hexdigest())))
         finally:
             await asyncio.to_thread(unfinished.unlink, True)
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()  # Whoever fetches may close its connection now.
         return digest.hexdigest(), count
 
     def path(self, digest: str) -> str:

@@ -50,7 +50,8 @@ class Pacer:
 
     def hold(self, channel: str, chat: str, limits: ChannelLimits, until: datetime) -> None:
         """Nothing leaves before a moment (429): on the whole channel, or to one chat only."""
-        for name, _, slack in _rules(channel, chat, limits):
+        # With the longest burst there is, or the urgent would leave early; at the end they lead.
+        for name, _, slack in _rules(channel, chat, limits, URGENT_BURST):
             if chat and name == channel:
                 continue
             self._next[name] = max(self._next.get(name, until), until + slack)
@@ -63,6 +64,12 @@ class Pacer:
         for bucket in self._stored.values():
             if self._next[bucket.id] != bucket.next_at:
                 await store.change(bucket, next_at=self._next[bucket.id])
+
+
+async def pull_back(store: Store, before: datetime, now: datetime) -> None:
+    """The clock stepped back: what was reserved or held stays as far away as it was."""
+    for bucket in await store.find(Bucket, next_at_from=now):
+        await store.change(bucket, next_at=bucket.next_at - (before - now))
 
 
 def bucket_names(channel: str, chat: str) -> tuple[str, str]:

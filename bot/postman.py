@@ -5,37 +5,38 @@
 # outcome is unknown (`bot.delivery`).
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import contextlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import delivery
-from bot.pacing import Pacer, bucket_names
+from bot.pacing import Pacer, bucket_names, pull_back
+from bot.receipts import LATE, SEND, Outcomes, Receipts, Sending, give_up, late_job, leave_unknown
+from bot.ways import mark, way_for
 from bot.wording import Wording
-from desk import enrolment, escalations
 from desk.letters import is_still_owed
-from desk.model import Job, Letter, LetterState, Outcome, Receipt, Rendered
+from desk.model import Job, Lane, Letter, LetterState, Outcome, Receipt, Rendered
 from desk.ports import Channel, Desk, Door, WorkQueue
 from roster.model import Account
 
-SEND = "send"
+log = logging.getLogger(__name__)
+
 WAIT_AT_MOST = timedelta(seconds=0.6)  # Nearer moments are waited for, later ones fall due again.
+PATIENCE_SECONDS = 3.0  # What takes longer goes on beside us: a channel that hangs must not hold the others.
 SEND_SECONDS_MAX = 60
+TAP_SECONDS_MAX = 5
+CLOSE_SECONDS_MAX = 3
+LATE_MAX = 20  # So many slow sendings of one channel at a time; its other letters wait.
+SLOW_AGAIN = {Lane.urgent: timedelta(seconds=2), Lane.bulk: timedelta(seconds=10)}
 TOAST_MAX = 150
+MARKS_UNITS = 40  # Room for the number of a part and for 可能重复.
 REASON_MAX = 300
 OPEN_STATES = (LetterState.queued, LetterState.sending)
 
-
-@dataclass(frozen=True)
-class _Sending:
-    """A letter that leaves now, and its moment."""
-
-    letter: Letter
-    job: Job
-    channel: Channel
-    account: Account | None
-    at: datetime
+Chain = list[Sending]
 
 
 class Postman:
@@ -48,249 +49,219 @@ class Postman:
         self._queue = queue
         self._channels = channels
         self._wording = wording
+        self._receipts = Receipts(door, queue)
+        self._late: dict[asyncio.Task[None], Chain] = {}
+        self._now: datetime | None = None
 
     async def send(self, jobs: Sequence[Job]) -> None:
-        """Bring letters on their way; whatever happens to one is written in its row, never raised."""
+        """Bring letters on their way; whatever a channel does to one is written in its row, never raised."""
         async with self._door.open() as desk:
             sendings = await self._prepare(desk, jobs)
             leaving = {sending.job.id for sending in sendings}
             await self._queue.done(desk.store, [job for job in jobs if job.id not in leaving])
             now = desk.now
-        if not sendings:
-            return
-        receipts = await self._hand_over(sendings, now)
-        async with self._door.open() as desk:
-            await self._settle(desk, sendings, receipts)
-            await self._queue.done(desk.store, [sending.job for sending in sendings])
+        if sendings:
+            await self._hand_over(sendings, now)
 
-    async def _prepare(self, desk: Desk, jobs: Sequence[Job]) -> list[_Sending]:
+    async def close(self) -> None:
+        """Wait a little for what is on its way; what is cut off then counts as unknown at the next start."""
+        if self._late:
+            await asyncio.wait(self._late, timeout=CLOSE_SECONDS_MAX)
+        for task in list(self._late):
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+    async def _prepare(self, desk: Desk, jobs: Sequence[Job]) -> list[Sending]:
         letters = {one.id: one for one in await desk.store.find(Letter, id_in=[job.ref for job in jobs])}
         officers = list({one.officer_id for one in letters.values() if one.officer_id})
-        ways: dict[str, list[Account]] = defaultdict(list)
+        accounts: dict[str, list[Account]] = defaultdict(list)
         for account in await desk.store.find(
             Account, officer_id_in=officers, reachable=True, order=("rank", "id")
         ):
-            ways[account.officer_id].append(account)
+            accounts[account.officer_id].append(account)
         chosen: list[tuple[Job, Letter, Account]] = []
         for job in jobs:
-            letter = letters.get(job.ref)
-            if letter is None or letter.state not in OPEN_STATES or not await self._is_owed(desk, letter):
+            letter = letters.pop(job.ref, None)  # Two jobs may ask for one letter; it leaves once.
+            if letter is None or (job.id.startswith(LATE) and job.id != late_job(letter)):
                 continue
-            way = self._way(letter, ways[letter.officer_id])
+            letter = await self._owed(desk, letter)
+            if letter is None:
+                continue
+            way = way_for(letter, accounts[letter.officer_id], self._channels)
             if way is None:
-                await self._give_up(desk, letter, letter.reason or "no_channel")
+                await give_up(desk, letter, letter.reason or "no_channel")
             elif (whole := await self._fit(desk, job, letter, way)) is not None:
                 chosen.append((job, whole, way))
         return await self._reserve(desk, chosen)
 
-    async def _is_owed(self, desk: Desk, letter: Letter) -> bool:
-        """Whether it must still be sent; one that a crash left `sending` is judged as unknown first."""
+    async def _owed(self, desk: Desk, letter: Letter) -> Letter | None:
+        """The letter if it must still be sent; one that a crash left `sending` is judged as unknown first."""
+        if letter.state not in OPEN_STATES:
+            return None
         if letter.state is LetterState.sending:
             channel = self._channels.get(letter.channel)
             hides = channel is not None and channel.limits.hides_repeats
             verdict = delivery.after_unknown(letter, desk.now, hides_repeats=hides)
-            if verdict.state is not LetterState.queued:
-                await desk.store.change(
-                    letter, state=verdict.state, unknowns=verdict.unknowns, reason="unknown"
-                )
-                return False
+            if verdict.state is LetterState.unknown:
+                await leave_unknown(desk, letter, verdict.unknowns, "cut off")
+                return None
+            if verdict.state is LetterState.failed:
+                await give_up(desk, letter, "cut off")
+                return None
+            letter = await desk.store.change(letter, state=LetterState.queued, unknowns=verdict.unknowns)
         if delivery.is_stale(letter, desk.now):
-            await desk.store.change(letter, state=LetterState.cancelled, reason="stale")
-            desk.log("letter_stale", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
-            return False
+            await self._drop_stale(desk, letter)
+            return None
         if letter.attempts and not await is_still_owed(desk, letter):
             await desk.store.change(letter, state=LetterState.cancelled, reason="settled")
-            return False
-        return True
+            return None
+        return letter
 
-    def _way(self, letter: Letter, accounts: Sequence[Account]) -> Account | None:
-        """Where it goes: the chat it answers, the address it names, else the officer's accounts in their order."""
-        turns = letter.attempts // delivery.OTHER_WAY_AFTER_ATTEMPTS
-        if letter.channel and (letter.amends or not letter.officer_id or not turns):
-            known = [
-                one for one in accounts if (one.channel, one.address) == (letter.channel, letter.address)
-            ]
-            here = known[0] if known else _stranger(letter, letter.channel, letter.address)
-            if self._is_open(here, letter):
-                return here
-            if letter.amends or not letter.officer_id:
-                return None
-        named = [_stranger(letter, *one.split(":", 1)) for one in letter.channels if ":" in one]
-        allowed = [one for one in accounts if not letter.channels or one.channel in letter.channels]
-        ways = [one for one in (*named, *allowed) if self._is_open(one, letter)]
-        # A way that fails for now is left after a few attempts, and comes round again.
-        return ways[turns % len(ways)] if ways else None
-
-    def _is_open(self, way: Account, letter: Letter) -> bool:
-        return way.channel in self._channels and _mark(way.channel, way.address) not in letter.tried
+    async def _drop_stale(self, desk: Desk, letter: Letter) -> None:
+        """An old digest would only confuse; an old urgent letter is one nobody got, which the desk must show."""
+        if letter.lane is Lane.urgent and not letter.amends:
+            await give_up(desk, letter, letter.reason or "stale")
+            return
+        await desk.store.change(letter, state=LetterState.cancelled, reason="stale")
+        desk.log("letter_stale", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
 
     async def _fit(self, desk: Desk, job: Job, letter: Letter, way: Account) -> Letter | None:
-        """The letter with its words; None when it was too long and goes as several, this one last."""
-        if letter.rendered is not None:
+        """The letter in this channel's words; None when it was too long and goes as several, this one last."""
+        if letter.rendered is not None and letter.channel == way.channel:
             return letter
         is_stub = way.channel in desk.policy.stub_only
         words = (self._wording.stub if is_stub else self._wording.render)(letter, desk.now)
-        parts = delivery.split(words.text, self._channels[way.channel].limits.text_max - 16)
+        parts = delivery.split(words.text, self._channels[way.channel].limits.text_max - MARKS_UNITS)
         if len(parts) == 1 or letter.amends:
-            return await desk.store.change(letter, rendered=words)
-        marked = [self._wording.part(text, place, len(parts)) for place, text in enumerate(parts, 1)]
-        for text in marked[:-1]:
+            return await desk.store.change(letter, rendered=words, channel=way.channel, address=way.address)
+        *before, last = (self._wording.part(text, place, len(parts)) for place, text in enumerate(parts, 1))
+        for text in before:
             part = replace(
                 letter,
                 id=desk.new_id(),
+                rendered=Rendered(text),
                 choices=(),
                 interaction="",
                 asks_place=False,
-                rendered=Rendered(text),
                 channel=way.channel,
                 address=way.address,
+                channels=(mark(way.channel, way.address),),  # Another way takes the whole, cut anew for it.
+                tried=(),
+                attempts=0,
                 version=1,
             )
             desk.later(part)
             desk.due(SEND, part.id, desk.now, key=job.key, lane=job.lane)
-        last = replace(words, text=marked[-1])
-        await desk.store.change(letter, rendered=last, channel=way.channel, address=way.address)
+        words = replace(words, text=last)
+        await desk.store.change(letter, rendered=words, channel=way.channel, address=way.address)
         desk.due(SEND, letter.id, desk.now, key=job.key, lane=job.lane)
         return None
 
-    async def _reserve(self, desk: Desk, chosen: Sequence[tuple[Job, Letter, Account]]) -> list[_Sending]:
+    async def _reserve(self, desk: Desk, chosen: Sequence[tuple[Job, Letter, Account]]) -> list[Sending]:
         """Reserve each letter's moment; what must wait longer falls due again then."""
         names = [name for _, _, way in chosen for name in bucket_names(way.channel, way.address)]
+        if self._now is not None and desk.now < self._now:
+            await pull_back(desk.store, self._now, desk.now)
+        self._now = desk.now
         pacer = await Pacer.read(desk.store, names)
+        slow = Counter(one.letter.channel for chain in self._late.values() for one in chain)
+        latest = desk.now + WAIT_AT_MOST
         sendings = []
         for job, letter, way in chosen:
             channel = self._channels[way.channel]
+            if slow[way.channel] >= LATE_MAX:
+                again_at = desk.now + SLOW_AGAIN[letter.lane]
+                desk.due(SEND, letter.id, again_at, key=job.key, lane=job.lane)
+                continue
             chat = "" if letter.amends else way.address
-            latest = desk.now + WAIT_AT_MOST
             at, reserved = pacer.reserve(
                 way.channel, chat, channel.limits, desk.now, latest=latest, lane=letter.lane
             )
             if not reserved:
                 desk.due(SEND, letter.id, at, key=job.key, lane=job.lane)
                 continue
-            repeats = letter.unknowns
-            if letter.state is LetterState.sending and not channel.limits.hides_repeats and not letter.amends:
-                repeats += 1  # A crash left it on its way.
+            # On the channel that may have it already, a repeat it hides must be the same to the byte.
+            is_hidden = channel.limits.hides_repeats and letter.channel == way.channel
             marked = await desk.store.change(
                 letter,
                 state=LetterState.sending,
                 attempts=letter.attempts + 1,
-                unknowns=repeats,
                 channel=way.channel,
                 address=way.address,
             )
-            sendings.append(_Sending(marked, job, channel, way if way.officer_id else None, at))
+            is_marked = letter.unknowns > 0 and not is_hidden
+            sendings.append(Sending(marked, job, channel, way.id, at, is_marked))
         await pacer.write(desk.store)
         return sendings
 
-    async def _hand_over(self, sendings: Sequence[_Sending], now: datetime) -> list[Receipt]:
-        """One receipt each; letters to one person go one after the other, all others side by side."""
-        by_key: dict[str, list[int]] = defaultdict(list)
-        for place, sending in enumerate(sendings):
-            by_key[sending.job.key or sending.job.id].append(place)
-        receipts = [Receipt(Outcome.unknown)] * len(sendings)
+    async def _hand_over(self, sendings: Sequence[Sending], now: datetime) -> None:
+        """Letters to one person go one after the other, all others side by side; then the receipts are stored."""
+        by_key: dict[str, Chain] = defaultdict(list)
+        for sending in sendings:
+            by_key[sending.job.key or sending.job.id].append(sending)
+        chains = {asyncio.create_task(self._send_in_order(chain, now)): chain for chain in by_key.values()}
+        try:
+            done, late = await asyncio.wait(chains, timeout=PATIENCE_SECONDS)
+        except asyncio.CancelledError:
+            for task in chains:
+                task.cancel()
+            await asyncio.gather(*chains, return_exceptions=True)
+            raise
+        for task in late:
+            self._follow(task, chains[task])
+        outcomes = [one for task in done for one in task.result()]
+        await self._receipts.store(outcomes, [sending for task in late for sending in chains[task]])
 
-        async def send_in_order(places: Iterable[int]) -> None:
-            for place in places:
-                receipts[place] = await self._send_one(sendings[place], now)
+    def _follow(self, task: "asyncio.Task[Outcomes]", chain: Chain) -> None:
+        """The batch does not wait for it any longer; its receipts are stored when they come."""
 
-        await asyncio.gather(*(send_in_order(places) for places in by_key.values()))
-        return receipts
+        async def follow() -> None:
+            try:
+                await self._receipts.store(await task)
+            except Exception:  # The job put for this case brings the letters up again, as unknown.
+                log.exception("receipts of %d slow letters could not be stored", len(chain))
 
-    async def _send_one(self, sending: _Sending, now: datetime) -> Receipt:
-        letter, channel = sending.letter, sending.channel
-        words = letter.rendered or Rendered("")
-        if letter.unknowns and not channel.limits.hides_repeats:
-            words = replace(words, text=self._wording.repeated(words.text))
-        await _wait((sending.at - now).total_seconds())
-        if letter.interaction and letter.attempts == 1:
-            await channel.settle(letter.interaction, words.text.partition("\n")[0][:TOAST_MAX])
+        follower = asyncio.create_task(follow(), name=f"slow:{chain[0].letter.channel}")
+        self._late[follower] = chain
+        follower.add_done_callback(self._late.pop)
+
+    async def _send_in_order(self, chain: Chain, now: datetime) -> Outcomes:
+        """One receipt each, whatever the channel does."""
+        receipts: list[Receipt] = []
         try:
             async with asyncio.timeout(SEND_SECONDS_MAX):
-                if letter.amends:
-                    return await channel.amend(words, letter.address, letter.remote_id)
-                [receipt] = await channel.send(words, [letter.address], key=letter.id)
-                return receipt
+                for sending in chain:
+                    receipts.append(await self._send_one(sending, now))
+        except TimeoutError:
+            receipts.append(Receipt(Outcome.unknown, reason=f"no answer within {SEND_SECONDS_MAX} s"))
+        unsent = Receipt(Outcome.not_sent, reason="the channel hangs")
+        return list(zip(chain, [*receipts, *[unsent] * (len(chain) - len(receipts))], strict=True))
+
+    async def _send_one(self, sending: Sending, now: datetime) -> Receipt:
+        letter, channel = sending.letter, sending.channel
+        words = letter.rendered or Rendered("")
+        if sending.is_marked:
+            words = replace(words, text=self._wording.repeated(words.text))
+        await _wait((sending.at - now).total_seconds())
+        await _stop_spinner(sending, words)
+        try:
+            if letter.amends:
+                return await channel.amend(words, letter.address, letter.remote_id)
+            [receipt] = await channel.send(words, [letter.address], key=letter.id)
+            return receipt
         except Exception as error:  # Nothing a channel does may stop the others; the row says what happened.
+            log.exception("%s raised instead of giving a receipt", letter.channel)
             return Receipt(Outcome.unknown, reason=f"{type(error).__name__}: {error}"[:REASON_MAX])
 
-    async def _settle(self, desk: Desk, sendings: Sequence[_Sending], receipts: Sequence[Receipt]) -> None:
-        held = [
-            name
-            for sending, receipt in zip(sendings, receipts, strict=True)
-            if receipt.retry_after_seconds is not None
-            for name in bucket_names(sending.letter.channel, sending.letter.address)
-        ]
-        pacer = await Pacer.read(desk.store, held)
-        for sending, receipt in zip(sendings, receipts, strict=True):
-            letter = await desk.store.get(Letter, sending.letter.id)
-            if letter is None or letter.attempts != sending.letter.attempts:
-                continue  # Somebody else took it over: their receipt counts.
-            if receipt.retry_after_seconds is not None:
-                until = desk.now + timedelta(seconds=receipt.retry_after_seconds)
-                chat = "" if receipt.whole_channel else letter.address
-                pacer.hold(letter.channel, chat, sending.channel.limits, until)
-            await self._write_down(desk, letter, sending, receipt)
-        await pacer.write(desk.store)
 
-    async def _write_down(self, desk: Desk, letter: Letter, sending: _Sending, receipt: Receipt) -> None:
-        hides = sending.channel.limits.hides_repeats
-        verdict = delivery.judge(letter, receipt, desk.now, hides_repeats=hides)
-        reason = receipt.reason[:REASON_MAX]
-        if verdict.state is LetterState.sent:
-            remote_id = receipt.remote_id or letter.remote_id
-            await desk.store.change(
-                letter, state=verdict.state, remote_id=remote_id, sent_at=desk.now, reason=""
-            )
-            return
-        if verdict.again_at is None:
-            if verdict.state is LetterState.failed:
-                await self._give_up(desk, letter, reason)
-            else:
-                await desk.store.change(letter, state=verdict.state, unknowns=verdict.unknowns, reason=reason)
-            return
-        if letter.amends and verdict.other_way and not letter.interaction:
-            await desk.store.change(letter, state=LetterState.cancelled, reason=reason)
-            return
-        changes = await self._turn(desk, letter, sending, receipt) if verdict.other_way else {}
-        if receipt.new_address and sending.account is not None:
-            await desk.store.change(sending.account, address=receipt.new_address)
-        queued = await desk.store.change(
-            letter,
-            state=LetterState.queued,
-            unknowns=verdict.unknowns,
-            reason=reason,
-            address=receipt.new_address or letter.address,
-            **changes,
-        )
-        desk.due(SEND, queued.id, verdict.again_at, key=sending.job.key, lane=sending.job.lane)
-
-    async def _turn(
-        self, desk: Desk, letter: Letter, sending: _Sending, receipt: Receipt
-    ) -> dict[str, tuple[str, ...] | str]:
-        """The next way: a card that cannot be changed is answered by a new message, a dead address by another."""
-        if letter.amends:
-            return {"amends": "", "remote_id": ""}
-        if receipt.address_gone and sending.account is not None:
-            account = await desk.store.get(Account, sending.account.id)
-            if account is not None:
-                await enrolment.unreachable(desk, account, receipt.reason)
-        return {"tried": (*letter.tried, _mark(letter.channel, letter.address))}
-
-    async def _give_up(self, desk: Desk, letter: Letter, reason: str) -> None:
-        """No way is left: the desk shows it, and a page counts as unheard and climbs now."""
-        failed = await desk.store.change(letter, state=LetterState.failed, reason=reason)
-        desk.log("letter_undelivered", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
-        await escalations.unheard(desk, failed)
-
-
-def _mark(channel: str, address: str) -> str:
-    return f"{channel}:{address}"
-
-
-def _stranger(letter: Letter, channel: str, address: str) -> Account:
-    """An address nobody of the office is bound to."""
-    return Account("", "", channel, address, letter.made_at)
+async def _stop_spinner(sending: Sending, words: Rendered) -> None:
+    """Answer a button press once, so that the phone stops waiting; it is no matter when that fails."""
+    letter = sending.letter
+    if letter.interaction and letter.attempts == 1:
+        toast = words.text.partition("\n")[0][:TOAST_MAX]
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(TAP_SECONDS_MAX):
+                await sending.channel.settle(letter.interaction, toast)
 
 
 async def _wait(seconds: float) -> None:

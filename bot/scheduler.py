@@ -11,9 +11,9 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.timetable import occurrences
-from desk import timetables
+from desk import timetables, troubles
 from desk.policy import BulletinPlan
-from desk.ports import Desk, Door
+from desk.ports import Desk, Door, Unavailable
 from roster.model import RollCallPlan
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ LOOK_EVERY_SECONDS = (
     20  # However wrong a wake-up was (clock set, machine asleep), nothing is later than this.
 )
 AHEAD = timedelta(hours=1)
+TIMETABLE = "timetable"  # The trouble of one that fails.
+FAILURES_TOLD = 2
+REASON_MAX = 200
 
 
 class Scheduler:
@@ -29,6 +32,7 @@ class Scheduler:
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._failures: dict[str, int] = {}  # Of each timetable, in a row.
         self._zone = ZoneInfo(door.policy.timezone)
         self._turn = asyncio.Lock()
         self._waker = AsyncIOScheduler(
@@ -38,7 +42,8 @@ class Scheduler:
     async def run(self) -> None:
         """Look until cancelled."""
         await self._look_safely()
-        self._waker.add_job(self._look_safely, IntervalTrigger(seconds=LOOK_EVERY_SECONDS, timezone="UTC"))
+        every = IntervalTrigger(seconds=LOOK_EVERY_SECONDS, timezone="UTC")
+        self._waker.add_job(self._look_safely, every, id="look", replace_existing=True)
         self._waker.start()
         try:
             await asyncio.Event().wait()
@@ -66,8 +71,26 @@ class Scheduler:
         try:
             async with self._door.open() as desk:
                 await act(desk)
-        except Exception:  # The same moments come up at the next look.
+                if (
+                    self._failures.get(name) != 0
+                ):  # Also at the first look: it may have failed before the start.
+                    await troubles.end(desk, TIMETABLE, name)
+            self._failures[name] = 0
+        except Unavailable as error:
+            log.warning("timetable %s waits for the database: %s", name, error)
+        except Exception as error:  # The same moments come up at the next look.
             log.exception("timetable %s could not be gone through", name)
+            self._failures[name] = self._failures.get(name, 0) + 1
+            if self._failures[name] == FAILURES_TOLD:
+                await self._tell(name, error)
+
+    async def _tell(self, name: str, fault: Exception) -> None:
+        try:
+            async with self._door.open() as desk:
+                await troubles.begin(desk, TIMETABLE, name, f"{type(fault).__name__}: {fault}"[:REASON_MAX])
+        except Exception:  # The log has it; the next look may tell.
+            self._failures[name] = 0
+            log.exception("the failure of timetable %s could not be told", name)
 
     def _roll_call(self, plan: RollCallPlan) -> Callable[[Desk], Awaitable[None]]:
         async def act(desk: Desk) -> None:

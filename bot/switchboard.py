@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from desk import enrolment
 from desk.model import Inbound, InboxRow, InboxState, Job
 from desk.ports import Channel, Desk, Door, WorkQueue
 from handlers.flow import Flow, signs_of
@@ -61,21 +62,19 @@ class Switchboard:
         async with self._door.open() as desk:
             rows = await desk.store.find(InboxRow, id_in=[job.ref for job in jobs], state=InboxState.new)
             waiting = {row.id: row for row in rows}
-            messages: list[tuple[InboxRow, Inbound | None]] = []
+            messages: list[tuple[InboxRow, Inbound]] = []
             for job in jobs:
                 row = waiting.pop(job.ref, None)
-                if row is not None:
-                    messages.append((row, await self._read(desk, row)))
-            known = await _senders(desk, [message for _, message in messages if message is not None])
-            heard = []
+                message = await self._read(desk, row) if row is not None else None
+                if row is not None and message is not None:
+                    messages.append((row, message))
+            known = await _senders(desk, [message for _, message in messages])
             for row, message in messages:
-                if message is not None:
-                    heard.append(row)
-                    officer = known.get((message.channel, message.address))
-                    await self._answer(desk, self._paces.counted(message, desk.now), officer)
-                    if message.kind == "start":  # A code may have tied this chat to somebody just now.
-                        known.update(await _senders(desk, [message]))
-            await desk.store.change_all(heard, state=InboxState.heard)
+                officer = known.get((message.channel, message.address))
+                await self._answer(desk, self._paces.counted(message, row.received_at), officer)
+                if message.kind == "start":  # A code may have tied this chat to somebody just now.
+                    known.update(await _senders(desk, [message]))
+            await desk.store.change_all([row for row, _ in messages], state=InboxState.heard)
             await self._queue.done(desk.store, jobs)
 
     async def _read(self, desk: Desk, row: InboxRow) -> Inbound | None:
@@ -110,7 +109,7 @@ class Switchboard:
             return self._signs.get(f"[{message.verb}]")
         if message.kind == "start":
             return self._signs.get("/start")
-        first, _, rest = message.text.strip().partition(" ")
+        first, *rest = message.text.split(maxsplit=1) or [""]  # Chinese keyboards write wide blanks.
         if first.startswith("/"):  # In a group a command may carry the bot's name: /status@muster_bot.
             return self._signs.get(first.partition("@")[0].lower())
         flow = self._signs.get(first)
@@ -130,12 +129,17 @@ class Switchboard:
 
 
 async def _senders(desk: Desk, messages: Sequence[Inbound]) -> dict[tuple[str, str], Officer]:
-    """The active officers behind the addresses of these messages."""
+    """The active officers behind the addresses of these messages. Whoever writes can be reached again."""
     if not messages:
         return {}
-    accounts = await desk.store.find(
-        Account, address_in=list({one.address for one in messages}), reachable=True
-    )
+    addresses = {(one.channel, one.address) for one in messages}
+    accounts = [
+        account
+        for account in await desk.store.find(Account, address_in=list({address for _, address in addresses}))
+        if (account.channel, account.address) in addresses and account.fault != enrolment.REPLACED
+    ]
+    for account in accounts:
+        await enrolment.reachable_again(desk, account)
     officers = await desk.store.find(Officer, id_in=list({one.officer_id for one in accounts}), active=True)
     by_id = {officer.id: officer for officer in officers}
     return {
@@ -152,15 +156,17 @@ class Paces:
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._heard: dict[str, deque[datetime]] = {}
+        self._heard: dict[str, deque[tuple[datetime, str]]] = {}
 
-    def counted(self, message: Inbound, now: datetime) -> Inbound:
-        """The message, folded when its sender has said too much."""
+    def counted(self, message: Inbound, at: datetime) -> Inbound:
+        """The message, folded when its sender has said too much; heard once more it counts once."""
         key = f"{message.channel}:{message.address}"
         if len(self._heard) > SENDERS_COUNTED_MAX:
             self._heard.clear()
-        heard = self._heard.setdefault(key, deque())
-        while heard and now - heard[0] > timedelta(minutes=1):
+        heard = self._heard.setdefault(key, deque(maxlen=self._per_minute + 1))
+        while heard and at - heard[0][0] > timedelta(minutes=1):
             heard.popleft()
-        heard.append(now)
-        return replace(message, folded=True) if len(heard) > self._per_minute else message
+        if all(event_id != message.event_id for _, event_id in heard):
+            heard.append((at, message.event_id))
+        place = next(place for place, (_, event_id) in enumerate(heard) if event_id == message.event_id)
+        return replace(message, folded=True) if place >= self._per_minute else message

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bot.fetcher import FETCH, Fetcher
 from bot.intake import HEAR
-from bot.postman import SEND, Postman
+from bot.postman import Postman
+from bot.receipts import SEND
 from bot.switchboard import Switchboard
 from desk import escalations, roll_calls
 from desk.model import Job

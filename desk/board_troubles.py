@@ -7,22 +7,22 @@ from typing import Any
 from desk.board_views import Trouble
 from desk.model import InboxRow, InboxState, Job, Letter, LetterState, Setting
 from desk.ports import Store
-from desk.troubles import PREFIX
+from desk.troubles import AFTER_PREFIX, PREFIX, parts_of
 from roster.model import Officer
 
 TROUBLES_MAX = 20
+UNDELIVERED = (LetterState.failed, LetterState.unknown)  # Not at all, or nobody knows.
 TROUBLES_FOR = timedelta(days=3)
-_AFTER_PREFIX = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
 
 
 async def read_troubles(store: Store, now: datetime) -> tuple[tuple[Trouble, ...], int]:
     """The newest of each kind, channels first, and how many there are in all."""
     since = now - TROUBLES_FOR
-    failed: dict[str, Any] = {"state": LetterState.failed, "made_at_from": since}
+    failed: dict[str, Any] = {"state_in": list(UNDELIVERED), "made_at_from": since}
     letters = await store.find(Letter, order=("-made_at",), limit=TROUBLES_MAX, **failed)
     parked = await store.find(Job, parked=True, limit=TROUBLES_MAX)
     dead = await store.find(InboxRow, state=InboxState.dead, order=("-received_at",), limit=TROUBLES_MAX)
-    channels = await store.find(Setting, id_from=PREFIX, id_to=_AFTER_PREFIX, limit=TROUBLES_MAX)
+    channels = await store.find(Setting, id_from=PREFIX, id_to=AFTER_PREFIX, limit=TROUBLES_MAX)
     names = await _names(store, letters)
     found = [
         *(_channel(one) for one in channels),
@@ -52,7 +52,7 @@ async def read_troubles(store: Store, now: datetime) -> tuple[tuple[Trouble, ...
 
 def _channel(setting: Setting) -> Trouble:
     began, _, text = setting.value.partition(" ")
-    channel, _, what = setting.id.removeprefix(PREFIX).partition("/")
+    channel, what = parts_of(setting.id)
     return Trouble("channel", setting.id, what, text, datetime.fromisoformat(began), channel)
 
 

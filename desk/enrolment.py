@@ -11,6 +11,7 @@ from desk.ports import Desk, Stale
 from desk.recipients import duty_leaders, leaders_of
 from roster.model import Account, Invite, Officer
 
+REPLACED = "replaced"  # The fault of an address whose officer has another phone now.
 CHANNEL_RANK = {"wecom": 10, "telegram": 20, "webchat": 30}
 
 
@@ -72,13 +73,11 @@ async def bind(desk: Desk, officer: Officer, channel: str, address: str, name: s
             Notice("account_moved", {"name": officer.name}),
             channels=(f"{channel}:{old.address}",),
         )
-        await desk.store.change(old, reachable=False, fault="replaced")
+        await desk.store.change(old, reachable=False, fault=REPLACED)
     taken = await desk.store.find(Account, channel=channel, address=address, limit=1)
     if taken:
         if taken[0].officer_id != officer.id:
-            await unreachable(
-                desk, taken[0], "replaced"
-            )  # Whoever held this phone before is told of no more.
+            await unreachable(desk, taken[0], REPLACED)  # Whoever held this phone before is told of no more.
             taken = await desk.store.find(Account, channel=channel, address=address, limit=1)
         account = await desk.store.change(
             taken[0], officer_id=officer.id, reachable=True, fault="", name=name
@@ -108,6 +107,14 @@ async def unreachable(desk: Desk, account: Account, fault: str) -> None:
     facts = {"name": officer.name, "channel": account.channel, "fault": fault[:200]}
     for leader in await _leaders_above(desk, officer):
         tell(desk, leader.id, Notice("officer_unreachable", facts))
+
+
+async def reachable_again(desk: Desk, account: Account) -> None:
+    """Somebody wrote from an address that was refused: it is tried again, and nobody need be bound anew."""
+    if account.reachable:
+        return
+    await desk.store.change(account, reachable=True, fault="")
+    desk.log("account_reachable", f"officer:{account.officer_id}", channel=account.channel)
 
 
 async def _leaders_above(desk: Desk, officer: Officer) -> list[Officer]:

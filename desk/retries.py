@@ -1,6 +1,7 @@
 """Tries again, at a person's wish, what the desk gave up: a message unsent, a job parked, an event unread."""
 
 from desk.board import sees_all
+from desk.board_troubles import UNDELIVERED
 from desk.model import InboxRow, InboxState, Job, Lane, Letter, LetterState
 from desk.permissions import Action, NotAllowed
 from desk.ports import Desk
@@ -20,9 +21,12 @@ async def retry(desk: Desk, officer: Officer, kind: str, ref: str) -> bool:
 
 async def _letter(desk: Desk, ref: str) -> bool:
     letter = await desk.store.get(Letter, ref)
-    if letter is None or letter.state is not LetterState.failed:
+    if letter is None or letter.state not in UNDELIVERED:
         return False
-    await desk.store.change(letter, state=LetterState.queued, attempts=0, tried=(), reason="")
+    # Owed anew from now on, so that it is not stale.
+    await desk.store.change(
+        letter, state=LetterState.queued, made_at=desk.now, attempts=0, tried=(), reason=""
+    )
     key = letter.officer_id or f"{letter.channel}:{letter.address}"
     desk.due("send", letter.id, desk.now, key=f"to:{key}", lane=letter.lane)
     return True

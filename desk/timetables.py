@@ -14,6 +14,7 @@ from roster.model import Draw, RollCallPlan
 from roster.roll_call import applies_on
 
 LOOK_BACK_MAX = timedelta(days=7)  # After a longer outage the older moments are not gone through one by one.
+AHEAD_MAX = timedelta(days=1)
 DRAWN_AHEAD = timedelta(days=1)
 
 
@@ -23,7 +24,13 @@ async def looked_at(desk: Desk, name: str) -> datetime:
     if kept is None:
         await desk.store.add(Setting(_setting(name), desk.now.isoformat()))
         return desk.now
-    return max(datetime.fromisoformat(kept.value), desk.now - LOOK_BACK_MAX)
+    until = datetime.fromisoformat(kept.value)
+    if (
+        until > desk.now + AHEAD_MAX
+    ):  # Somebody set the clock years ahead, and back: the plan goes on from now.
+        await desk.store.change(kept, value=desk.now.isoformat())
+        return desk.now
+    return max(until, desk.now - LOOK_BACK_MAX)
 
 
 async def move_on(desk: Desk, name: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from desk.ports import Channel, Clock, Door, Media
 
-# (kind, what is wrong in words for the operator); empty words say that this trouble is over.
+# (kind, what is wrong in words for the operator); empty words say that this trouble is over. The kind "gap" is told
+# when it is over already, and its words are its ISO 8601 interval "from/to".
 Trouble = Callable[[str, str], Awaitable[None]]
 
 
@@ -45,15 +46,18 @@ class Services:
         return self.door.clock
 
 
-def open_channels(settings: Mapping[str, Mapping[str, Any]], services: Services) -> dict[str, Channel]:
+def open_channels(
+    settings: Mapping[str, Mapping[str, Any]], services_for: Callable[[str], Services]
+) -> dict[str, Channel]:
     """Every channel that is configured, by name; `settings` holds each folder's own table of config.toml.
 
-    Raises ChannelFault when one cannot work as configured."""
+    `services_for` lends each folder, by its name, what it needs. Raises ChannelFault when one cannot work as
+    configured."""
     channels: dict[str, Channel] = {}
     for folder in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg):
         place = f"{__name__}.{folder}.channel"
         make = getattr(importlib.import_module(place), "make", None) if _exists(place) else None
-        channel = make(settings.get(folder, {}), services) if make else None
+        channel = make(settings.get(folder, {}), services_for(folder)) if make else None
         if channel is not None:
             channels[channel.name] = channel
     return channels

@@ -1,21 +1,25 @@
 """What the buttons of the demonstration page do in the town; an implementation of `web.demo.DemoActions`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.channels.webchat import WebChatChannel
 from bot.channels.webchat.links import find_holder
 from bot.channels.webchat.rehearsal import report_fire
-from bot.door import OfficeDoor
+from bot.door import NORMAL_PACE, OfficeDoor
 from bot.town.fast_clock import retime
 from bot.town.phones import shown_phones
 from bot.town.register import read_register, read_table
 from bot.town.seed import carry_on
 from desk import roll_calls
+from desk.model import Job
 from desk.ports import Channel
 from incidents.model import Place
 from web.demo import DemoPhone
 
 POINT_WITHIN_METRES = 20.0
+SLOW_DOWN = "slow_down"  # The due work that ends the fast clock.
+FAST_FOR = timedelta(minutes=15)  # Of real time.
 
 
 class TownActions:
@@ -37,12 +41,21 @@ class TownActions:
         return self._door.pace
 
     async def set_pace(self, pace: float) -> None:
-        """Let minutes run at this pace from now on, also those of what is under way. Raises ValueError."""
+        """Let minutes run at this pace from now on, also those of what is under way. Raises ValueError.
+
+        Another pace than life's ends by itself, so that nobody finds a town that has run away overnight."""
         before = self._door.pace
         await self._door.set_pace(pace)
-        if pace != before:
-            async with self._door.open() as desk:
+        async with self._door.open() as desk:
+            if pace != before:
                 await retime(desk, pace / before)
+            await desk.queue.cancel(desk.store, [SLOW_DOWN])
+            if pace != NORMAL_PACE:
+                desk.due(SLOW_DOWN, "", desk.now + FAST_FOR, name=SLOW_DOWN)
+
+    async def slow_down(self, jobs: Sequence[Job]) -> None:
+        """The work of that: minutes run as in life again."""
+        await self.set_pace(NORMAL_PACE)
 
     async def roll_call(self) -> None:
         """Call the roll of the phones' own unit; the sum goes to the office's phone."""

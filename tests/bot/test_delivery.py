@@ -44,8 +44,8 @@ def judged(letter: Letter, receipt: Receipt) -> tuple[LetterState, float | None,
         (DIGEST, Receipt(Outcome.unknown), (LetterState.unknown, None, 1, False)),
         (STATUS, Receipt(Outcome.unknown), (LetterState.unknown, None, 1, False)),
         (
-            replace(PAGE, attempts=ATTEMPTS_MAX),
-            Receipt(Outcome.not_sent),
+            replace(CARD, attempts=ATTEMPTS_MAX),
+            Receipt(Outcome.unknown),
             (LetterState.failed, None, 0, False),
         ),
     ],
@@ -63,8 +63,25 @@ def test_fault_10_what_never_left_is_tried_with_growing_pauses() -> None:
         assert 0.89 * seconds <= wait <= 1.11 * seconds
 
 
-def test_a_repeat_that_shows_nothing_twice_is_free_and_unmarked() -> None:
-    assert after_unknown(PAGE, NOW, hides_repeats=True).unknowns == 0
+def test_fault_19_what_never_left_waits_for_the_channel_until_it_is_stale() -> None:
+    for attempts in (ATTEMPTS_MAX, 100):
+        verdict = judge(replace(PAGE, attempts=attempts), Receipt(Outcome.not_sent), NOW, hides_repeats=False)
+        assert verdict.state is LetterState.queued and verdict.again_at is not None
+        assert verdict.again_at - NOW <= timedelta(minutes=11)
+
+
+def test_a_chat_that_moves_for_ever_is_not_followed_in_a_hurry() -> None:
+    assert judged(replace(PAGE, attempts=2), Receipt(Outcome.not_sent, new_address="-1"))[1] == 0
+    wait = judged(replace(PAGE, attempts=3), Receipt(Outcome.not_sent, new_address="-1"))[1]
+    assert wait is not None and wait > 20
+
+
+def test_a_repeat_that_shows_nothing_twice_is_free_but_known_should_it_go_another_way() -> None:
+    again = PAGE
+    for attempt in range(1, ATTEMPTS_MAX):
+        verdict = after_unknown(replace(again, attempts=attempt), NOW, hides_repeats=True)
+        assert (verdict.state, verdict.unknowns) == (LetterState.queued, 1)
+        again = replace(again, unknowns=verdict.unknowns)
     assert after_unknown(CARD, NOW, hides_repeats=False).unknowns == 0
     assert after_unknown(CARD, NOW, hides_repeats=False).state is LetterState.queued
 

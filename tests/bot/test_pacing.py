@@ -57,7 +57,10 @@ def test_what_would_leave_too_late_is_not_reserved() -> None:
 def test_fault_13_after_429_nothing_leaves_before_its_time() -> None:
     pacer = Pacer([])
     pacer.hold("telegram", "", THIRTY, NOW + timedelta(seconds=37))
-    assert moments(pacer, ["7"]) == [37.0]
+    urgent, _ = pacer.reserve("telegram", "8", THIRTY, NOW, latest=FAR, lane=Lane.urgent)
+    assert urgent == NOW + timedelta(seconds=37)  # Pages lead …
+    [bulk] = moments(pacer, ["7"])
+    assert 37.0 < bulk < 38.0  # … and the others follow.
     pacer = Pacer([])
     pacer.hold("telegram", "7", THIRTY, NOW + timedelta(seconds=37))
     assert moments(pacer, ["7", "8"]) == [37.0, 0.0]

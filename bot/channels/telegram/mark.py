@@ -26,11 +26,8 @@ class Mark:
         return (now - self.reached_at).total_seconds() if self.reached_at else 0.0
 
     def gap_words(self, now: datetime) -> str:
-        """The gap with its times."""
-        since = self.reached_at.isoformat() if self.reached_at else "the beginning"
-        return (
-            f"no contact with Telegram from {since} to {now.isoformat()}; it keeps messages 24 h, taps 150 s"
-        )
+        """The gap as an interval of ISO 8601, from/to."""
+        return f"{(self.reached_at or now).isoformat()}/{now.isoformat()}"
 
     def moved(self, now: datetime, ids: list[int], asked: int) -> "Mark":
         """The mark after an answer with these update ids."""

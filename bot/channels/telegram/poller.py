@@ -84,11 +84,11 @@ class Poller:
             parameters["offset"] = asked
         body = await self._api.post("getUpdates", parameters, extra_seconds=self._pace.long_poll_seconds)
         events, ids = read_batch(body)
-        moved = mark.moved(self._clock.now(), ids, asked)
+        now = self._clock.now()
+        if mark.gap_at(now) > self._pace.gap_seconds:  # Before the mark moves on: a crash must not hide it.
+            await self._troubles.once("gap", mark.gap_words(now))
         if events or not is_noted:
-            await self._store(events, moved)
-        if mark.gap_at(self._clock.now()) > self._pace.gap_seconds:
-            await self._troubles.once("gap", mark.gap_words(self._clock.now()))
+            await self._store(events, mark.moved(now, ids, asked))
 
     async def _load(self) -> Mark:
         try:

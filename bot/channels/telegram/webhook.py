@@ -181,14 +181,14 @@ class Watch:
         try:
             mark = self._mark = self._mark or read_mark(await self._intake.setting(SETTING))
             gap = mark.gap_at(now)
+            if gap > pace.gap_seconds:  # Before the mark moves on: a crash must not hide it.
+                await self._troubles.once("gap", mark.gap_words(now))
             if gap >= pace.mark_seconds or mark.reached_at is None:
-                self._mark = mark.moved(now, [], 0)
-                await self._intake.take_batch(CHANNEL, (), (SETTING, self._mark.write()))
+                moved = mark.moved(now, [], 0)
+                await self._intake.take_batch(CHANNEL, (), (SETTING, moved.write()))
+                self._mark = moved
         except Exception:  # The note only serves the report of gaps; the route answers 503 for itself.
             log.exception("telegram: contact could not be noted")
-            return
-        if gap > pace.gap_seconds:
-            await self._troubles.once("gap", mark.gap_words(now))
 
 
 def webhook_trouble(settings: TelegramSettings, info: Json, now: float) -> str:

@@ -45,9 +45,9 @@ async def test_a_new_folder_is_live(
     (tmp_path / "loft" / "__init__.py").write_text("")  # No channel.py: no channel.
     monkeypatch.setattr(bot.channels, "__path__", [*bot.channels.__path__, str(tmp_path)])
     try:
-        found: Any = open_channels({"pigeon": {"lofts": 3}}, services)
+        found: Any = open_channels({"pigeon": {"lofts": 3}}, lambda _: services)
         assert found["pigeon"].lofts == 3
-        assert "pigeon" not in open_channels({}, services)
+        assert "pigeon" not in open_channels({}, lambda _: services)
     finally:
         for name in [
             name for name in sys.modules if name.startswith(("bot.channels.pigeon", "bot.channels.loft"))
@@ -56,8 +56,10 @@ async def test_a_new_folder_is_live(
 
 
 async def test_telegram_is_live_with_a_token_and_silent_without(services: Services) -> None:
-    assert "telegram" not in open_channels({"telegram": {"token": ""}}, services)
-    found = open_channels({"telegram": {"token": "7:abc", "mode": "polling", "unknown": 1}}, services)
+    assert "telegram" not in open_channels({"telegram": {"token": ""}}, lambda _: services)
+    found = open_channels(
+        {"telegram": {"token": "7:abc", "mode": "polling", "unknown": 1}}, lambda _: services
+    )
     assert isinstance(found["telegram"], TelegramChannel)
     with pytest.raises(ChannelFault, match="mode"):
-        open_channels({"telegram": {"token": "7:abc", "mode": "push"}}, services)
+        open_channels({"telegram": {"token": "7:abc", "mode": "push"}}, lambda _: services)

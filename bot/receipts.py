@@ -1,0 +1,179 @@
+"""Writes down what became of sendings: sent, again later, another way, or given up aloud."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import delivery
+from bot.pacing import Pacer, bucket_names
+from bot.ways import mark
+from desk import enrolment, escalations
+from desk.model import Job, Letter, LetterState, Receipt
+from desk.ports import Channel, Desk, Door, Unavailable, WorkQueue
+from roster.model import Account
+
+log = logging.getLogger(__name__)
+
+SEND = "send"
+LATE = "late/"
+REASON_MAX = 300
+STORE_TRIES_MAX = 60  # A second apart: what is known of a message must outlast a locked or full disk.
+LATE_AFTER = timedelta(
+    seconds=90
+)  # Longer than any sending takes: then nobody knows any more what became of it.
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A letter that leaves now, its way and its moment."""
+
+    letter: Letter
+    job: Job
+    channel: Channel
+    account_id: str  # Empty at an address nobody is bound to.
+    at: datetime
+    is_marked: bool = False  # A copy may have arrived before: 可能重复.
+
+
+Outcomes = Sequence[tuple[Sending, Receipt]]
+
+
+class Receipts:
+    """The second transaction of every sending. Whoever was replaced meanwhile (another attempt) writes nothing."""
+
+    def __init__(self, door: Door, queue: WorkQueue) -> None:
+        self._door = door
+        self._queue = queue
+
+    async def store(self, outcomes: Outcomes, late: Sequence[Sending] = ()) -> None:
+        """Write receipts, and put work for those still on their way, should nobody be left to bring theirs.
+
+        One receipt that cannot be written never takes the others along: lost, they would be sent twice."""
+        try:
+            await self._patiently(outcomes, late)
+        except Unavailable:
+            raise
+        except Exception:
+            if len(outcomes) + len(late) < 2:
+                raise
+            log.exception("%d receipts could not be written together, and are one by one", len(outcomes))
+            await self._one_by_one(outcomes, late)
+
+    async def _one_by_one(self, outcomes: Outcomes, late: Sequence[Sending]) -> None:
+        faults = []
+        for some, others in [*(([one], ()) for one in outcomes), ([], late)]:
+            try:
+                await self._patiently(some, others)
+            except Exception as error:  # Told below, when the others are safe.
+                faults.append(error)
+        if faults:
+            raise faults[0]
+
+    async def _patiently(self, outcomes: Outcomes, late: Sequence[Sending]) -> None:
+        """What became of a message is known only here: the database is waited for."""
+        for tries in range(1, STORE_TRIES_MAX + 1):
+            try:
+                async with self._door.open() as desk:
+                    await self._settle(desk, outcomes)
+                    await self._queue.done(desk.store, [one.job for one, _ in outcomes])
+                    for sending in late:
+                        job = sending.job
+                        at, name = desk.now + LATE_AFTER, late_job(sending.letter)
+                        desk.due(SEND, sending.letter.id, at, key=job.key, lane=job.lane, name=name)
+                    await self._queue.done(desk.store, [one.job for one in late])
+                return
+            except Unavailable as error:
+                if tries == STORE_TRIES_MAX:
+                    raise
+                log.warning("%d receipts wait for the database: %s", len(outcomes), error)
+                await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=1)
+
+    async def _settle(self, desk: Desk, outcomes: Outcomes) -> None:
+        held = [
+            name
+            for sending, receipt in outcomes
+            if receipt.retry_after_seconds is not None
+            for name in bucket_names(sending.letter.channel, sending.letter.address)
+        ]
+        pacer = await Pacer.read(desk.store, held)
+        for sending, receipt in outcomes:
+            letter = await desk.store.get(Letter, sending.letter.id)
+            if letter is None or letter.attempts != sending.letter.attempts:
+                continue  # Somebody else took it over: their receipt counts.
+            if receipt.retry_after_seconds is not None:
+                until = desk.now + timedelta(seconds=receipt.retry_after_seconds)
+                chat = "" if receipt.whole_channel else letter.address
+                pacer.hold(letter.channel, chat, sending.channel.limits, until)
+            await _write_down(desk, letter, sending, receipt)
+        await pacer.write(desk.store)
+
+
+def late_job(letter: Letter) -> str:
+    """The job that brings a letter up again should nobody bring the receipt of just this sending."""
+    return f"{LATE}{letter.id}/{letter.version}"
+
+
+async def give_up(desk: Desk, letter: Letter, reason: str) -> None:
+    """No way is left: the desk shows it, and a page counts as unheard and climbs now.
+
+    A change of a card that cannot be made is only dropped: the card still says what was true then."""
+    if letter.amends:
+        await desk.store.change(letter, state=LetterState.cancelled, reason=reason[:REASON_MAX])
+        return
+    failed = await desk.store.change(letter, state=LetterState.failed, reason=reason[:REASON_MAX])
+    desk.log("letter_undelivered", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
+    await escalations.unheard(desk, failed)
+
+
+async def leave_unknown(desk: Desk, letter: Letter, unknowns: int, reason: str) -> None:
+    """It may have arrived, and is sent no more: the desk shows it, so that somebody may ask."""
+    changes = {"unknowns": unknowns, "reason": reason[:REASON_MAX]}
+    await desk.store.change(letter, state=LetterState.unknown, **changes)
+    desk.log("letter_unknown", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
+
+
+async def _write_down(desk: Desk, letter: Letter, sending: Sending, receipt: Receipt) -> None:
+    hides = sending.channel.limits.hides_repeats
+    verdict = delivery.judge(letter, receipt, desk.now, hides_repeats=hides)
+    reason = receipt.reason[:REASON_MAX]
+    if verdict.state is LetterState.sent:
+        remote_id = receipt.remote_id or letter.remote_id
+        await desk.store.change(letter, state=verdict.state, remote_id=remote_id, sent_at=desk.now, reason="")
+    elif verdict.state is LetterState.failed:
+        await give_up(desk, letter, reason)
+    elif verdict.again_at is None:
+        await leave_unknown(desk, letter, verdict.unknowns, reason)
+    elif letter.amends and verdict.other_way and not letter.interaction:
+        await give_up(desk, letter, reason)
+    else:
+        changes = await _other_way(desk, letter, sending, receipt) if verdict.other_way else {}
+        if receipt.new_address:
+            changes["address"] = receipt.new_address
+            await _move(desk, sending.account_id, receipt.new_address)
+        queued = await desk.store.change(
+            letter, state=LetterState.queued, unknowns=verdict.unknowns, reason=reason, **changes
+        )
+        desk.due(SEND, queued.id, verdict.again_at, key=sending.job.key, lane=sending.job.lane)
+
+
+async def _other_way(desk: Desk, letter: Letter, sending: Sending, receipt: Receipt) -> dict[str, Any]:
+    """A card that cannot be changed is answered by a new message, a dead address by another."""
+    if letter.amends:
+        return {"amends": "", "remote_id": ""}
+    if receipt.address_gone and sending.account_id:
+        account = await desk.store.get(Account, sending.account_id)
+        if account is not None:
+            await enrolment.unreachable(desk, account, receipt.reason)
+    return {"tried": (*letter.tried, mark(letter.channel, letter.address))}
+
+
+async def _move(desk: Desk, account_id: str, address: str) -> None:
+    """The chat moved: its owner is reached at the new address, unless somebody else has it."""
+    account = await desk.store.get(Account, account_id) if account_id else None
+    if account is None or account.address == address:
+        return
+    if not await desk.store.find(Account, channel=account.channel, address=address, limit=1):
+        await desk.store.change(account, address=address)
