@@ -12,6 +12,8 @@ NAMES = {
     "latency": "latency",
     "fanout": "fanout",
     "memory": "intake",
+    "status": "status",
+    "onduty": "status",
 }
 
 
