@@ -7,7 +7,7 @@ from desk.attachments import keep_files
 from desk.escalations import PAGE, page_facts
 from desk.follow_ups import incident_spoken_of, letter_answered
 from desk.model import Choice, Inbound, Notice
-from desk.permissions import NotAllowed, may_see
+from desk.permissions import Action, NotAllowed, may_see, require
 from desk.ports import Desk
 from desk.recipients import names, shifts_now
 from handlers import mine
@@ -183,6 +183,7 @@ async def _ask_outcome(desk: Desk, message: Inbound, officer: Officer, incident:
 
 async def _hand(desk: Desk, message: Inbound, officer: Officer, incident: Incident, name: str) -> None:
     """转办 with a name that only one person has is done; otherwise those who may be meant are offered."""
+    require(officer, Action.hand_on, incident)
     found = await desk.store.find(Officer, name=name, active=True, limit=2) if name else []
     if len(found) == 1:
         await _hand_on(desk, message, officer, incident, found[0].id)

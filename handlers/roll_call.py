@@ -8,6 +8,7 @@ from desk.board import sees_all
 from desk.model import Choice, Inbound, Notice
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Desk
+from desk.verdicts import may_conclude
 from handlers import report
 from handlers.flow import Flow, say
 from incidents.kinds import read_kind
@@ -143,6 +144,8 @@ async def _verdict(desk: Desk, message: Inbound, officer: Officer, answer: Answe
     """Only a person concludes; 脱岗 needs its reason, so it is concluded on the desk's page."""
     try:
         result = VERDICTS[message.verb]
+        if not await may_conclude(desk, officer, answer):
+            raise NotAllowed(officer.id, Action.conclude)
         if result is Result.absent_from_post:
             say(desk, message, officer, Notice("verdict_needs_reason", {"ref": answer.roll_call_id}))
             return
