@@ -54,7 +54,7 @@ def test_a_record_is_one_line_of_json_with_its_moment() -> None:
 
 @pytest.mark.parametrize("form", ["json", "pretty"])
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
-def test_faults_18_a_forged_line_in_a_text_stays_inside_its_record(form: str, end: str) -> None:
+def test_input_18_a_forged_line_in_a_text_stays_inside_its_record(form: str, end: str) -> None:
     out = io.StringIO()
     set_up(form=form, out=out)
     logging.getLogger("bot").warning("heard %s", f'着火了{end}{{"level": "info", "event": "all is well"}}')
@@ -68,7 +68,7 @@ def test_a_terminal_gets_no_orders_from_a_text() -> None:
     assert not set("\x1b\x07\u202e") & set(out.getvalue())
 
 
-def test_faults_62_a_token_in_an_error_text_is_redacted_with_its_traceback() -> None:
+def test_input_62_a_token_in_an_error_text_is_redacted_with_its_traceback() -> None:
     out = io.StringIO()
     set_up(secrets=[TOKEN], out=out)
     request = httpx.Request("POST", f"http://127.0.0.1:1/bot{TOKEN}/sendMessage")

@@ -37,7 +37,7 @@ async def test_a_big_photo_is_shown_small_and_upright(world: World) -> None:
         assert shown.size == (1200, 1600)
 
 
-async def test_row_41_no_place_or_script_in_exif_reaches_the_screen(world: World) -> None:
+async def test_input_41_no_place_or_script_in_exif_reaches_the_screen(world: World) -> None:
     exif = Image.Exif()
     exif[0x010E] = "<script>alert(1)</script>"
     exif.get_ifd(0x8825)[1] = "N"
@@ -48,7 +48,7 @@ async def test_row_41_no_place_or_script_in_exif_reaches_the_screen(world: World
         assert not shown.getexif()
 
 
-async def test_row_39_a_picture_bomb_is_not_opened(world: World) -> None:
+async def test_input_39_a_picture_bomb_is_not_opened(world: World) -> None:
     bomb = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
     assert (await copy_of(world, bomb.getvalue()))[0] == 404
@@ -67,11 +67,11 @@ async def test_row_39_a_picture_bomb_is_not_opened(world: World) -> None:
     ],
     ids=["svg", "html", "postscript", "fits", "only-a-beginning", "one-byte"],
 )
-async def test_row_42_what_is_no_photo_is_not_shown(world: World, content: bytes) -> None:
+async def test_input_42_what_is_no_photo_is_not_shown(world: World, content: bytes) -> None:
     assert (await copy_of(world, content))[0] == 404
 
 
-async def test_row_43_a_truncated_photo_is_shown_as_far_as_it_came(world: World) -> None:
+async def test_input_43_a_truncated_photo_is_shown_as_far_as_it_came(world: World) -> None:
     noise = Image.effect_noise((600, 400), 80).convert("RGB")
     whole = io.BytesIO()
     noise.save(whole, "JPEG")
@@ -80,7 +80,7 @@ async def test_row_43_a_truncated_photo_is_shown_as_far_as_it_came(world: World)
     assert content.startswith(b"\xff\xd8\xff")
 
 
-async def test_row_43_of_a_moving_picture_the_first_frame_is_shown(world: World) -> None:
+async def test_input_43_of_a_moving_picture_the_first_frame_is_shown(world: World) -> None:
     frames = [Image.new("P", (60, 40), shade) for shade in range(200)]
     moving = io.BytesIO()
     frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:])
@@ -93,7 +93,7 @@ async def test_row_43_of_a_moving_picture_the_first_frame_is_shown(world: World)
 @pytest.mark.parametrize(
     "name", ["../../etc/x", "CON", "x" * 300, "cod\u202eexe.jpg", '"; filename="x.html', "a\r\nb"]
 )
-async def test_row_44_a_download_is_named_without_harm(world: World, name: str) -> None:
+async def test_input_44_a_download_is_named_without_harm(world: World, name: str) -> None:
     incident = await world.report("起火", photo=jpeg(), file_name=name)
     client = await world.signed_in("o-jian")
     html = (await client.get(f"/incidents/{incident.number}")).text

@@ -57,7 +57,7 @@ def is_said_plainly(answer: httpx.Response) -> bool:
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-async def test_row_14_markup_stays_words_on_every_page(world: World, text: str) -> None:
+async def test_input_14_markup_stays_words_on_every_page(world: World, text: str) -> None:
     async with world.door.open() as desk:
         mei = await desk.store.get(Officer, "o-mei")
         assert mei is not None
@@ -81,7 +81,7 @@ async def test_row_14_markup_stays_words_on_every_page(world: World, text: str) 
 
 
 @pytest.mark.parametrize("text", ["{{7*7}}", "${7*7}", "%s%n", "{0.__class__}", "{% raw %}"])
-async def test_row_15_templates_in_words_are_not_evaluated(world: World, text: str) -> None:
+async def test_input_15_templates_in_words_are_not_evaluated(world: World, text: str) -> None:
     incident = await world.report(f"起火{text}")
     await world.sign(incident)
     client = await world.signed_in("o-jian")
@@ -95,7 +95,7 @@ async def test_row_15_templates_in_words_are_not_evaluated(world: World, text: s
 @pytest.mark.parametrize(
     ("text", "finds"), [("'; DROP TABLE incidents;--", 0), ("%", 1), ("_", 0), ("100%", 1)]
 )
-async def test_row_16_search_is_literal(world: World, text: str, finds: int) -> None:
+async def test_input_16_search_is_literal(world: World, text: str, finds: int) -> None:
     await world.report("水位 100% 满")
     await world.report("路面塌陷")
     client = await world.signed_in("o-jian")
@@ -107,7 +107,7 @@ async def test_row_16_search_is_literal(world: World, text: str, finds: int) -> 
         assert await store.count(Incident) == 2
 
 
-async def test_row_22_a_form_made_by_hand_moves_nothing_of_anothers(world: World) -> None:
+async def test_input_22_a_form_made_by_hand_moves_nothing_of_anothers(world: World) -> None:
     incident = await world.report("起火")
     other = await world.signed_in("o-zhou")  # 三角镇's officer.
     for number in (incident.number, "..", "ZS-1'", "x" * 300):
@@ -129,7 +129,7 @@ async def test_row_22_a_form_made_by_hand_moves_nothing_of_anothers(world: World
     assert (await world.lines_of(call))["o-liang"].result is Result.no_answer
 
 
-async def test_row_30_a_removed_officer_is_out_on_the_next_request(world: World) -> None:
+async def test_input_30_a_removed_officer_is_out_on_the_next_request(world: World) -> None:
     client = await world.signed_in("o-chen")
     assert (await client.get("/board")).status_code == 200
     async with world.door.open() as desk:
@@ -144,7 +144,7 @@ async def test_row_30_a_removed_officer_is_out_on_the_next_request(world: World)
     ).status_code == 401
 
 
-async def test_row_30_a_lowered_role_counts_at_once(world: World) -> None:
+async def test_input_30_a_lowered_role_counts_at_once(world: World) -> None:
     client = await world.signed_in("o-pan")
     incident = await world.report("起火", by="o-mei")
     assert (await client.get(f"/incidents/{incident.number}")).status_code == 200
@@ -166,7 +166,7 @@ async def test_row_30_a_lowered_role_counts_at_once(world: World) -> None:
     ],
     ids=["origin", "cross-site", "same-site", "null-origin"],
 )
-async def test_row_51_another_sites_form_is_refused(world: World, headers: dict[str, str]) -> None:
+async def test_input_51_another_sites_form_is_refused(world: World, headers: dict[str, str]) -> None:
     incident, client, addresses = await every_act(world)
     for address in addresses:
         fields = {"csrf": world.csrf(client), "outcome": "x"}
@@ -176,7 +176,7 @@ async def test_row_51_another_sites_form_is_refused(world: World, headers: dict[
     assert (await world.read(incident)).version == incident.version
 
 
-async def test_row_51_a_form_without_our_own_token_is_refused(world: World) -> None:
+async def test_input_51_a_form_without_our_own_token_is_refused(world: World) -> None:
     incident, client, addresses = await every_act(world)
     other = await world.signed_in("o-pan")
     for address in addresses:
@@ -187,7 +187,7 @@ async def test_row_51_a_form_without_our_own_token_is_refused(world: World) -> N
     assert (await world.read(incident)).version == incident.version
 
 
-async def test_row_52_looking_at_an_acts_address_changes_nothing(world: World) -> None:
+async def test_input_52_looking_at_an_acts_address_changes_nothing(world: World) -> None:
     incident, client, addresses = await every_act(world)
     for address in addresses:
         answer = await client.get(address)
@@ -197,7 +197,7 @@ async def test_row_52_looking_at_an_acts_address_changes_nothing(world: World) -
     assert (await world.read(incident)).version == incident.version
 
 
-async def test_row_53_another_units_incident_looks_like_no_incident(world: World) -> None:
+async def test_input_53_another_units_incident_looks_like_no_incident(world: World) -> None:
     incident = await world.report("起火", photo=jpeg())
     client = await world.signed_in("o-zhou")
     async with world.door.read() as store:
@@ -216,7 +216,7 @@ async def test_row_53_another_units_incident_looks_like_no_incident(world: World
     assert (await client.get("/api/v1/incidents.geojson")).json()["features"] == []
 
 
-async def test_row_53_the_live_stream_keeps_other_units_lines_back(world: World) -> None:
+async def test_input_53_the_live_stream_keeps_other_units_lines_back(world: World) -> None:
     client = await world.signed_in("o-zhou")
     async with client.stream("GET", "/live?after=0") as stream:
         assert stream.status_code == 200
@@ -230,7 +230,7 @@ async def test_row_53_the_live_stream_keeps_other_units_lines_back(world: World)
     assert heard.count('"incident_opened"') == 1
 
 
-async def test_row_54_fields_we_did_not_ask_for_are_ignored(world: World) -> None:
+async def test_input_54_fields_we_did_not_ask_for_are_ignored(world: World) -> None:
     incident = await world.report("起火")
     client = await world.signed_in("o-chen")
     extra = {"role": "admin", "severity": "serious", "signed_by": "o-jian", "state": "closed", "outcome": "x"}
@@ -241,7 +241,7 @@ async def test_row_54_fields_we_did_not_ask_for_are_ignored(world: World) -> Non
     assert (await world.officer("o-chen")).role is Role.duty
 
 
-async def test_row_55_a_session_is_dead_after_signing_out(world: World) -> None:
+async def test_input_55_a_session_is_dead_after_signing_out(world: World) -> None:
     client = await world.signed_in("o-chen")
     stolen = dict(client.cookies)
     answer = await world.press(client, "/sign-out")
@@ -251,7 +251,7 @@ async def test_row_55_a_session_is_dead_after_signing_out(world: World) -> None:
     assert (await thief.get("/api/v1/incidents")).status_code == 401
 
 
-async def test_row_55_a_session_ends_when_idle_and_at_its_longest(world: World) -> None:
+async def test_input_55_a_session_ends_when_idle_and_at_its_longest(world: World) -> None:
     client = await world.signed_in("o-chen")
     world.clock.pass_minutes(11.9 * 60)
     assert (await client.get("/fragments/board")).status_code == 200
@@ -280,7 +280,7 @@ async def test_http_a_cookie_of_another_deployment_signs_nobody_in(world: World,
     ],
     ids=["loopback", "outside", "forwarded"],
 )
-async def test_row_57_a_forged_forwarding_opens_nothing(
+async def test_input_57_a_forged_forwarding_opens_nothing(
     open_town: World, world: World, forged: dict[str, str]
 ) -> None:
     assert (await world.client().get("/fragments/board", headers=forged)).status_code == 401
@@ -293,13 +293,13 @@ async def test_row_57_a_forged_forwarding_opens_nothing(
     "host",
     ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:bad", "user@127.0.0.1", "", "localhost/x", "[::"],
 )
-async def test_row_57_a_forged_host_is_refused(world: World, host: str) -> None:
+async def test_input_57_a_forged_host_is_refused(world: World, host: str) -> None:
     answer = await world.client().get("/sign-in", headers={"Host": host})
     assert answer.status_code == 400
     assert "evil" not in answer.text
 
 
-async def test_row_57_a_trusted_hop_tells_whose_requests_are_slowed_down(
+async def test_input_57_a_trusted_hop_tells_whose_requests_are_slowed_down(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     async with open_world(tmp_path_factory.mktemp("hop"), trusted_proxies=("127.0.0.1",)) as world:
@@ -316,7 +316,7 @@ async def test_row_57_a_trusted_hop_tells_whose_requests_are_slowed_down(
         assert await knock("203.0.113.9, 203.0.113.7") == 429, "only the hop's own word counts"
 
 
-async def test_row_57_links_never_follow_a_forged_host(world: World) -> None:
+async def test_input_57_links_never_follow_a_forged_host(world: World) -> None:
     answer = await world.client().get("/board", headers={"X-Forwarded-Host": "evil.example"})
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=")
@@ -334,7 +334,7 @@ async def test_row_57_links_never_follow_a_forged_host(world: World) -> None:
         "evil",
     ],
 )
-async def test_row_58_signing_in_leads_to_our_own_pages_only(world: World, there: str) -> None:
+async def test_input_58_signing_in_leads_to_our_own_pages_only(world: World, there: str) -> None:
     told = await page(world.client(), f"/sign-in?next={quote(there, safe='')}")
     assert 'name="next" value="/"' in told
 

@@ -28,7 +28,7 @@ async def test_a_database_that_takes_no_write_is_not_ready_and_heals_by_itself(t
         assert (await client.get("/readyz", timeout=30)).status_code == 200
 
 
-async def test_row_21_a_locked_database_is_a_503_for_acts_while_reading_goes_on(tmp_path: Path) -> None:
+async def test_fault_21_a_locked_database_is_a_503_for_acts_while_reading_goes_on(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         incident = await world.report("起火")
         client = await world.signed_in("o-chen")

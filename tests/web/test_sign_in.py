@@ -59,7 +59,7 @@ async def test_a_phone_number_is_read_however_it_is_written(world: World, who: s
     assert [letter.officer_id for letter in await codes(world)] == ["o-chen"]
 
 
-async def test_row_56_known_and_unknown_people_are_answered_alike(world: World) -> None:
+async def test_input_56_known_and_unknown_people_are_answered_alike(world: World) -> None:
     async with world.door.open() as desk:
         await desk.store.add(Officer("o-twin", "陈志强", "u-sj"))
         gone = await desk.store.get(Officer, "o-he")
@@ -73,7 +73,7 @@ async def test_row_56_known_and_unknown_people_are_answered_alike(world: World) 
     assert [letter.officer_id for letter in await codes(world)] == ["o-liang"]
 
 
-async def test_row_56_five_wrong_tries_end_a_code_and_the_leader_hears(world: World) -> None:
+async def test_input_56_five_wrong_tries_end_a_code_and_the_leader_hears(world: World) -> None:
     client = world.client()
     ticket = await ask(world, client, "陈志强")
     [letter] = await codes(world)
@@ -89,7 +89,7 @@ async def test_row_56_five_wrong_tries_end_a_code_and_the_leader_hears(world: Wo
     assert told.officer_id == "o-jian"
 
 
-async def test_row_56_one_client_is_slowed_down_and_others_are_not(world: World) -> None:
+async def test_input_56_one_client_is_slowed_down_and_others_are_not(world: World) -> None:
     client = world.client()
     statuses = [(await world.press(client, "/sign-in", who="x", next="/")).status_code for _ in range(22)]
     assert statuses == [200] * 20 + [429] * 2
@@ -97,7 +97,7 @@ async def test_row_56_one_client_is_slowed_down_and_others_are_not(world: World)
     assert (await world.press(client, "/sign-in", who="x", next="/")).status_code == 200
 
 
-async def test_row_56_one_person_gets_few_codes_an_hour(world: World) -> None:
+async def test_input_56_one_person_gets_few_codes_an_hour(world: World) -> None:
     client = world.client()
     for _ in range(8):
         await ask(world, client, "陈志强")

@@ -213,7 +213,7 @@ async def test_short_labels_stand_two_in_a_row_and_long_ones_alone(line: Telegra
     assert line.person.last.buttons == [["到岗", "请假"], ["这是一个很长很长的按钮"], ["有情况", "a" * 16]]
 
 
-async def test_bad_input_22_a_choice_telegram_would_refuse_costs_only_its_button(line: TelegramLine) -> None:
+async def test_input_22_a_choice_telegram_would_refuse_costs_only_its_button(line: TelegramLine) -> None:
     choices = (("好", "ok:1"), ("太长", "v:" + "x" * 63), (" ", "v:2"), ("半\ud83d", "v:3"))
     [receipt] = await line.channel.send(Rendered("点名\ud83d", choices), [line.address], key="k")
     assert receipt.outcome is Outcome.sent
@@ -237,7 +237,7 @@ async def test_a_place_is_asked_for_by_a_key_in_private_chats_only(
     assert (line.person.last.buttons, line.person.last.keyboard) == ([["到岗"]], [])
 
 
-async def test_bad_input_11_a_text_over_the_limit_is_cut_and_said(line: TelegramLine) -> None:
+async def test_input_11_a_text_over_the_limit_is_cut_and_said(line: TelegramLine) -> None:
     whole = "急" * 4096
     assert fitted(whole) == whole and units("😀") == 2
     for text in ("急" * 4097, "😀" * 2049, "a" + "😀" * 4000, "急" * 1_000_000):
@@ -247,7 +247,7 @@ async def test_bad_input_11_a_text_over_the_limit_is_cut_and_said(line: Telegram
         assert line.person.last.text.endswith("…")
 
 
-async def test_bad_input_17_names_with_markup_are_shown_literally(line: TelegramLine) -> None:
+async def test_input_17_names_with_markup_are_shown_literally(line: TelegramLine) -> None:
     text = "*_[王]`\\ <b>x</b> &amp; https://x.example"
     await line.channel.send(Rendered(text), [line.address], key="k")
     assert line.person.last.text == text
@@ -332,7 +332,7 @@ async def test_every_call_goes_to_base_url(fake: FakeTelegram) -> None:
 # Secrets.
 
 
-async def test_bad_input_62_the_token_is_in_no_log_and_no_error(
+async def test_input_62_the_token_is_in_no_log_and_no_error(
     fake: FakeTelegram, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("httpx", "httpcore", "telegram"):
@@ -372,7 +372,7 @@ async def test_bad_input_62_the_token_is_in_no_log_and_no_error(
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "400 Bad Request", "500 X", "403 Forbidden", "200 OK"])
-async def test_bad_input_62_a_gateway_that_echoes_the_url_gives_the_token_away_to_nobody(
+async def test_input_62_a_gateway_that_echoes_the_url_gives_the_token_away_to_nobody(
     fake: FakeTelegram, status: str
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

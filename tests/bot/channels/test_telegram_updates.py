@@ -160,7 +160,7 @@ def test_a_tap_carries_verb_ref_card_and_query() -> None:
     assert read_inbound(json.dumps({"update_id": 7, "callback_query": game}).encode(), "zh-CN") is None
 
 
-def test_bad_input_25_nobody_who_speaks_for_a_chat_has_an_identity() -> None:
+def test_input_25_nobody_who_speaks_for_a_chat_has_an_identity() -> None:
     admin = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
     anonymous = read(chat=GROUP, sender_chat=GROUP, text="到", speaker=admin)
     linked = read(
@@ -181,7 +181,7 @@ def test_bad_input_25_nobody_who_speaks_for_a_chat_has_an_identity() -> None:
 
 
 @pytest.mark.parametrize("old", [{"forward_origin": {"type": "user"}}, {"forward_date": 1}])
-def test_bad_input_20_a_forwarded_message_is_marked(old: dict[str, Any]) -> None:
+def test_input_20_a_forwarded_message_is_marked(old: dict[str, Any]) -> None:
     assert read(text="到", **old).forwarded
 
 
@@ -201,7 +201,7 @@ def test_bad_input_20_a_forwarded_message_is_marked(old: dict[str, Any]) -> None
         ([], {}, (None, None)),
     ],
 )
-def test_bad_input_5_and_6_bad_coordinates_are_kept_in_words(
+def test_input_5_and_6_bad_coordinates_are_kept_in_words(
     lat: Any, lon: Any, kept: tuple[Any, Any]
 ) -> None:
     found = read(location={"latitude": lat, "longitude": lon})
@@ -217,7 +217,7 @@ def test_a_bad_accuracy_is_left_out(accuracy: Any) -> None:
     assert found.place is not None and found.place.accuracy_metres is None
 
 
-def test_bad_input_7_of_a_key_given_twice_the_last_one_counts() -> None:
+def test_input_7_of_a_key_given_twice_the_last_one_counts() -> None:
     raw = b'{"update_id": 1, "update_id": 2, "message": {"chat": {"id": 9}, "text": "a", "text": "b"}}'
     found = read_inbound(raw, "zh-CN")
     assert found is not None and (found.event_id, found.text) == ("2", "b")
@@ -257,7 +257,7 @@ def test_a_service_message_means_nothing_and_a_story_gets_words() -> None:
     assert (read(story={}).kind, read(story={}).text) == ("other", "[无法识别的消息]")
 
 
-def test_bad_input_12_to_18_text_is_kept_as_it_was_written() -> None:
+def test_input_12_to_18_text_is_kept_as_it_was_written() -> None:
     for text in (
         "<script>alert(1)</script>",
         "{{7*7}} %s%n",

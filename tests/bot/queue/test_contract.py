@@ -266,7 +266,7 @@ async def test_a_serial_kind_never_runs_twice_at_once(bench: Bench) -> None:
     assert heard.ids == [f"{n:03}" for n in range(60)]
 
 
-async def test_row_9_one_poison_job_spoils_no_batch_and_is_parked_with_its_error(bench: Bench) -> None:
+async def test_fault_9_one_poison_job_spoils_no_batch_and_is_parked_with_its_error(bench: Bench) -> None:
     heard = poison("bad")
     bench.queue.handle("hear", heard, batch_max=20, at_once=1)
     await bench.put(*(job(f"{n:02}", "hear", key="k") for n in range(9)), job("bad", "hear", key="k"))

@@ -44,7 +44,7 @@ async def lines(worker: asyncio.subprocess.Process, count: int) -> None:
         assert await worker.stdout.readline(), "the worker ended by itself"
 
 
-async def test_row_3_kill_9_in_the_middle_of_the_work_loses_and_doubles_nothing(tmp_path: Path) -> None:
+async def test_fault_3_kill_9_in_the_middle_of_the_work_loses_and_doubles_nothing(tmp_path: Path) -> None:
     path, seed = tmp_path / "muster.db", random.randrange(2**32)
     print(f"seed {seed}")
     dice = random.Random(seed)

@@ -76,7 +76,7 @@ def on(database: MemoryDatabase, bounds: Bounds | None = None) -> Bench:
     return Bench(database, EmbeddedQueue(database, clock, bounds), clock)
 
 
-async def test_row_27_a_clock_one_hour_ahead_runs_each_job_once(bench: Bench) -> None:
+async def test_fault_27_a_clock_one_hour_ahead_runs_each_job_once(bench: Bench) -> None:
     heard = Heard()
     bench.queue.handle("work", heard)
     await bench.put(*(job(f"{n:02}", after=n * 300) for n in range(12)), job("far", after=9000))
@@ -91,7 +91,7 @@ async def test_row_27_a_clock_one_hour_ahead_runs_each_job_once(bench: Bench) ->
     assert heard.ids == sorted(set(heard.ids))
 
 
-async def test_row_27_a_clock_one_hour_back_delays_nothing_that_was_due(bench: Bench) -> None:
+async def test_fault_27_a_clock_one_hour_back_delays_nothing_that_was_due(bench: Bench) -> None:
     heard, busy = Heard(), Heard().hold()
     bench.queue.handle("work", heard)
     bench.queue.handle("busy", busy, at_once=1)
@@ -109,7 +109,7 @@ async def test_row_27_a_clock_one_hour_back_delays_nothing_that_was_due(bench: B
     assert busy.ids == [one.id for one in jobs]
 
 
-async def test_row_27_a_back_off_keeps_its_length_when_the_clock_steps_back(bench: Bench) -> None:
+async def test_fault_27_a_back_off_keeps_its_length_when_the_clock_steps_back(bench: Bench) -> None:
     heard = Heard(lambda jobs: ValueError("once") if len(heard.ids) == 1 else None)
     bench.queue.handle("work", heard)
     async with bench.running():
@@ -122,7 +122,7 @@ async def test_row_27_a_back_off_keeps_its_length_when_the_clock_steps_back(benc
     assert heard.ids == ["a", "a"]
 
 
-async def test_row_27_a_run_that_fails_after_the_clock_stepped_back_is_counted(bench: Bench) -> None:
+async def test_fault_27_a_run_that_fails_after_the_clock_stepped_back_is_counted(bench: Bench) -> None:
     heard = Heard(lambda jobs: ValueError("broken")).hold()
     bench.queue.handle("work", heard)
     await bench.put(job("a"))
@@ -136,7 +136,7 @@ async def test_row_27_a_run_that_fails_after_the_clock_stepped_back_is_counted(b
         assert heard.ids == ["a"]
 
 
-async def test_row_27_a_handler_that_finds_its_moment_not_come_waits_for_it_and_does_not_spin(
+async def test_fault_27_a_handler_that_finds_its_moment_not_come_waits_for_it_and_does_not_spin(
     bench: Bench,
 ) -> None:
     runs = []
@@ -214,7 +214,7 @@ async def test_a_due_moment_is_met_however_much_else_is_put_meanwhile() -> None:
     assert late[0] < timedelta(milliseconds=150)
 
 
-async def test_row_23_while_the_database_takes_no_writes_nothing_is_counted_lost_or_parked() -> None:
+async def test_fault_23_while_the_database_takes_no_writes_nothing_is_counted_lost_or_parked() -> None:
     database = Failing()
     bench = on(database)
 
@@ -234,7 +234,7 @@ async def test_row_23_while_the_database_takes_no_writes_nothing_is_counted_lost
         assert await store.count(Setting) == 6
 
 
-async def test_row_23_what_ended_while_the_database_failed_is_written_when_it_serves_again() -> None:
+async def test_fault_23_what_ended_while_the_database_failed_is_written_when_it_serves_again() -> None:
     database = Failing()
     bench = on(database)
     heard = Heard().hold()
@@ -251,7 +251,7 @@ async def test_row_23_what_ended_while_the_database_failed_is_written_when_it_se
     assert heard.ids == ["a"]
 
 
-async def test_row_21_a_database_that_cannot_be_read_is_asked_again_and_the_queue_says_it_is_not_alive() -> (
+async def test_fault_21_a_database_that_cannot_be_read_is_asked_again_and_the_queue_says_it_is_not_alive() -> (
     None
 ):
     database = Failing()
@@ -271,7 +271,7 @@ async def test_row_21_a_database_that_cannot_be_read_is_asked_again_and_the_queu
     assert not await bench.queue.alive()
 
 
-async def test_row_6_a_stop_lets_what_runs_finish_and_starts_nothing_more(bench: Bench) -> None:
+async def test_fault_6_a_stop_lets_what_runs_finish_and_starts_nothing_more(bench: Bench) -> None:
     heard = Heard().hold()
     bench.queue.handle("work", heard)
     await bench.put(*(job(f"{n:02}") for n in range(20)))
@@ -288,7 +288,7 @@ async def test_row_6_a_stop_lets_what_runs_finish_and_starts_nothing_more(bench:
     )
 
 
-async def test_row_6_a_stop_in_the_middle_of_a_spoilt_batch_leaves_the_rest_due(bench: Bench) -> None:
+async def test_fault_6_a_stop_in_the_middle_of_a_spoilt_batch_leaves_the_rest_due(bench: Bench) -> None:
     heard = Heard()
 
     def fails(jobs: Sequence[Job]) -> Exception | None:
@@ -312,7 +312,7 @@ async def test_row_6_a_stop_in_the_middle_of_a_spoilt_batch_leaves_the_rest_due(
     assert [(one.id, one.attempts) for one in rows] == [(str(n), 0) for n in range(1, 5)]
 
 
-async def test_row_6_a_stop_does_not_wait_for_ever_and_what_it_cut_off_runs_again() -> None:
+async def test_fault_6_a_stop_does_not_wait_for_ever_and_what_it_cut_off_runs_again() -> None:
     database = MemoryDatabase()
     bench = on(database, Bounds(finish_seconds=0.05))
     stuck = Heard().hold()

@@ -47,7 +47,7 @@ def holder(database: Path) -> Iterator["subprocess.Popen[str]"]:
         other.communicate()
 
 
-def test_row_26_a_second_process_refuses_and_names_the_first(tmp_path: Path) -> None:
+def test_fault_26_a_second_process_refuses_and_names_the_first(tmp_path: Path) -> None:
     database = tmp_path / "muster.db"
     with holder(database) as first:
         second = process(database)
@@ -60,7 +60,7 @@ def test_row_26_a_second_process_refuses_and_names_the_first(tmp_path: Path) -> 
         assert refusal.value.pid == first.pid
 
 
-def test_row_26_the_refused_process_takes_nothing_from_the_first(tmp_path: Path) -> None:
+def test_fault_26_the_refused_process_takes_nothing_from_the_first(tmp_path: Path) -> None:
     database = tmp_path / "muster.db"
     with holder(database) as first:
         for _ in range(3):
@@ -69,7 +69,7 @@ def test_row_26_the_refused_process_takes_nothing_from_the_first(tmp_path: Path)
             assert refusal.value.pid == first.pid
 
 
-def test_row_26_a_lock_left_by_kill_9_is_no_obstacle(tmp_path: Path) -> None:
+def test_fault_26_a_lock_left_by_kill_9_is_no_obstacle(tmp_path: Path) -> None:
     database = tmp_path / "muster.db"
     with holder(database) as first:
         first.kill()
@@ -130,7 +130,7 @@ def nobody() -> Iterator[None]:
             os.seteuid(was)
 
 
-def test_row_24_a_read_only_folder_is_refused_with_its_cure() -> None:
+def test_fault_24_a_read_only_folder_is_refused_with_its_cure() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o555)

@@ -31,7 +31,7 @@ async def heads(database: Database) -> tuple[int, int, str]:
         return await store.count(InboxRow), log.sequence, log.hash
 
 
-async def test_row_40_a_backup_during_writes_has_the_counts_and_the_chain_head_of_one_moment(
+async def test_fault_40_a_backup_during_writes_has_the_counts_and_the_chain_head_of_one_moment(
     sqlite: Database, tmp_path: Path
 ) -> None:
     stop = asyncio.Event()

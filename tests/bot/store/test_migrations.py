@@ -103,7 +103,7 @@ async def test_upgrading_what_is_new_already_changes_nothing(sqlite: Database) -
 
 
 @pytest.mark.parametrize("statements", [0, 1, 10, 40, 70])
-async def test_row_38_the_first_migration_killed_half_way_leaves_no_database(
+async def test_fault_38_the_first_migration_killed_half_way_leaves_no_database(
     tmp_path: Path, statements: int
 ) -> None:
     assert migrate_until(tmp_path, statements) == -signal.SIGKILL
@@ -125,7 +125,7 @@ def revisions(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_row_38_a_migration_killed_half_way_leaves_the_old_schema_and_starts_again(
+async def test_fault_38_a_migration_killed_half_way_leaves_the_old_schema_and_starts_again(
     tmp_path: Path, revisions: Path
 ) -> None:
     folder = tmp_path / "data"

@@ -87,7 +87,7 @@ async def test_p1_a_killed_process_has_kept_everything_it_confirmed(tmp_path: Pa
     assert stored == [f"t/{number:06}/{part}" for number in range(len(stored) // 2) for part in "ab"]
 
 
-async def test_row_21_a_database_locked_by_another_process_is_unavailable_and_recovers_alone(
+async def test_fault_21_a_database_locked_by_another_process_is_unavailable_and_recovers_alone(
     sqlite: Database,
 ) -> None:
     await write(sqlite, officer("o1"))
@@ -105,7 +105,7 @@ async def test_row_21_a_database_locked_by_another_process_is_unavailable_and_re
     assert await ids(sqlite) == ["o1", "o3"]
 
 
-async def test_row_21_a_short_lock_is_waited_for_and_the_loop_goes_on(sqlite: Database) -> None:
+async def test_fault_21_a_short_lock_is_waited_for_and_the_loop_goes_on(sqlite: Database) -> None:
     with closing(sqlite3.connect(sqlite.path, isolation_level=None, check_same_thread=False)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
         writing = asyncio.create_task(write(sqlite, officer("o1")))
@@ -117,7 +117,7 @@ async def test_row_21_a_short_lock_is_waited_for_and_the_loop_goes_on(sqlite: Da
     assert await ids(sqlite) == ["o1"]
 
 
-async def test_row_23_a_full_disk_is_unavailable_reads_work_and_it_resumes(sqlite: Database) -> None:
+async def test_fault_23_a_full_disk_is_unavailable_reads_work_and_it_resumes(sqlite: Database) -> None:
     stored = 0
     async with sqlite.begin() as store:
         pages = await ask(store, "PRAGMA page_count")
@@ -143,7 +143,7 @@ async def test_row_23_a_full_disk_is_unavailable_reads_work_and_it_resumes(sqlit
     assert await sqlite.integrity() == []
 
 
-async def test_row_23_a_full_disk_swallowed_by_a_caller_still_fails_the_transaction(sqlite: Database) -> None:
+async def test_fault_23_a_full_disk_swallowed_by_a_caller_still_fails_the_transaction(sqlite: Database) -> None:
     async with sqlite.begin() as store:
         await ask(store, f"PRAGMA max_page_count = {await ask(store, 'PRAGMA page_count')}")
 

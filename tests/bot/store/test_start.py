@@ -60,7 +60,7 @@ async def test_a_second_start_keeps_the_data(file: Path) -> None:
     await database.close()
 
 
-async def test_row_24_a_flipped_header_is_refused(file: Path) -> None:
+async def test_fault_24_a_flipped_header_is_refused(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[3] ^= 0xFF
     file.write_bytes(content)
@@ -68,7 +68,7 @@ async def test_row_24_a_flipped_header_is_refused(file: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [1, 2, 5, 20, 60])
-async def test_row_24_a_flipped_page_is_refused(file: Path, page: int) -> None:
+async def test_fault_24_a_flipped_page_is_refused(file: Path, page: int) -> None:
     content = bytearray(file.read_bytes())
     begin = page * 4096
     for place in range(begin, begin + 64):
@@ -78,17 +78,17 @@ async def test_row_24_a_flipped_page_is_refused(file: Path, page: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, 4096, 40_000])
-async def test_row_24_a_file_cut_off_is_refused(file: Path, size: int) -> None:
+async def test_fault_24_a_file_cut_off_is_refused(file: Path, size: int) -> None:
     file.write_bytes(file.read_bytes()[:size])
     await refused(file, "corrupt.*restore")
 
 
-async def test_row_24_an_empty_file_is_refused_instead_of_filled_anew(file: Path) -> None:
+async def test_fault_24_an_empty_file_is_refused_instead_of_filled_anew(file: Path) -> None:
     file.write_bytes(b"")
     await refused(file, "empty.*restore")
 
 
-async def test_row_24_a_file_that_is_gone_while_its_log_is_there_is_refused(file: Path) -> None:
+async def test_fault_24_a_file_that_is_gone_while_its_log_is_there_is_refused(file: Path) -> None:
     file.with_name("muster.db-wal").write_bytes(b"what was last written")
     file.unlink()
     await refused(file, "gone.*restore")
@@ -97,35 +97,35 @@ async def test_row_24_a_file_that_is_gone_while_its_log_is_there_is_refused(file
 @pytest.mark.parametrize(
     "content", [b"name,phone\n", b"\x00" * 8192, b"PK\x03\x04"], ids=["csv", "zeros", "zip"]
 )
-async def test_row_24_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
+async def test_fault_24_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "muster.db").write_bytes(content)
     await refused(tmp_path / "muster.db", "corrupt or no database")
 
 
-async def test_row_24_a_file_marked_read_only_is_refused(file: Path) -> None:
+async def test_fault_24_a_file_marked_read_only_is_refused(file: Path) -> None:
     file.chmod(0o444)
     await refused(file, "read-only")
 
 
-async def test_row_24_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
+async def test_fault_24_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "muster.db").mkdir()
     await refused(tmp_path / "muster.db", "not a file")
 
 
-async def test_row_24_another_programs_database_is_refused(tmp_path: Path) -> None:
+async def test_fault_24_another_programs_database_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "muster.db")) as other:
         other.execute("CREATE TABLE officers (id TEXT)")
         other.commit()
     await refused(tmp_path / "muster.db", "not this desk's")
 
 
-async def test_row_39_a_newer_schema_is_refused(file: Path) -> None:
+async def test_fault_39_a_newer_schema_is_refused(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as newer:
         newer.execute("UPDATE alembic_version SET version_num = '9999'")
     await refused(file, "9999.*newer")
 
 
-async def test_row_39_a_database_of_an_unreleased_version_is_refused(file: Path) -> None:
+async def test_fault_39_a_database_of_an_unreleased_version_is_refused(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("ALTER TABLE officers DROP COLUMN wecom")
     await refused(file, "unreleased.*officers")
