@@ -201,9 +201,7 @@ def test_input_20_a_forwarded_message_is_marked(old: dict[str, Any]) -> None:
         ([], {}, (None, None)),
     ],
 )
-def test_input_5_and_6_bad_coordinates_are_kept_in_words(
-    lat: Any, lon: Any, kept: tuple[Any, Any]
-) -> None:
+def test_input_5_and_6_bad_coordinates_are_kept_in_words(lat: Any, lon: Any, kept: tuple[Any, Any]) -> None:
     found = read(location={"latitude": lat, "longitude": lon})
     assert found.place is not None
     assert (found.place.lat, found.place.lon) == (None, None)

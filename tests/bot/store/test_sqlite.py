@@ -143,7 +143,9 @@ async def test_fault_23_a_full_disk_is_unavailable_reads_work_and_it_resumes(sql
     assert await sqlite.integrity() == []
 
 
-async def test_fault_23_a_full_disk_swallowed_by_a_caller_still_fails_the_transaction(sqlite: Database) -> None:
+async def test_fault_23_a_full_disk_swallowed_by_a_caller_still_fails_the_transaction(
+    sqlite: Database,
+) -> None:
     async with sqlite.begin() as store:
         await ask(store, f"PRAGMA max_page_count = {await ask(store, 'PRAGMA page_count')}")
 
