@@ -332,9 +332,9 @@ def test_the_sample_files_on_the_operators_page_are_imported_whole(tmp_path: Pat
 
 def test_the_page_of_figures_has_every_figure_with_its_bar() -> None:
     page = read("performance")
-    intake, answers, latency, fanout, boot = (
+    intake, answers, latency, fanout, boot, status = (
         importlib.import_module(f"bench.{name}")
-        for name in ("intake", "answers", "latency", "fanout", "boot")
+        for name in ("intake", "answers", "latency", "fanout", "boot", "status")
     )
     bars = {
         "intake": (f"≥ {intake.RATIO_MIN:.2f}", f"p99 ≤ {intake.P99_MS_MAX:g} ms"),
@@ -343,6 +343,8 @@ def test_the_page_of_figures_has_every_figure_with_its_bar() -> None:
         "fanout": (f"≤ {100 * fanout.OVER_MAX:g} %",),
         "boot": (f"≤ {boot.SECONDS_MAX:g} s",),
         "memory": (f"≤ {intake.RSS_MIB_MAX:g} MiB",),
+        "status": (f"≤ {status.MS_MAX:g} ms", f"{status.INCIDENTS:,}"),
+        "onduty": (f"≤ {status.MS_MAX:g} ms",),
     }
     assert bars.keys() == FIGURES.keys()
     for name, told in bars.items():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,14 +47,24 @@ class Newcomer:
             )
             assert process.stdout
             try:
-                told = process.stdout.readline()  # Comes when the desk is ready, or ends with it.
+                told = process.stdout.readline()  # Comes when the desk serves, or ends with it.
                 assert f"http://127.0.0.1:{self.port}" in told, (self.folder / "desk.log").read_text()
-                assert '"ready":true' in self.get("/readyz")
+                while not self.is_ready():
+                    assert process.poll() is None, (self.folder / "desk.log").read_text()
                 yield process
             finally:
                 process.kill()
                 process.wait(PATIENCE_SECONDS)
                 process.stdout.close()
+
+    def is_ready(self) -> bool:
+        """Whether the desk takes messages: a moment after it serves, once its queue has looked at its work."""
+        try:
+            return '"ready":true' in self.get("/readyz")
+        except urllib.error.HTTPError as answer:
+            if answer.code != 503:
+                raise
+            return False
 
     def get(self, path: str) -> str:
         url = f"http://127.0.0.1:{self.port}{path}"
