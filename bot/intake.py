@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from desk.model import InboxRow, Job, Lane, Setting
 from desk.ports import Bell, Clock, Store, Transactions, Unavailable, WorkQueue
@@ -14,8 +14,6 @@ GROUP_MAX = 200  # Rows in one commit.
 WAITING_MAX = 5_000  # Beyond this a platform is told to come again.
 FLOOD_ROWS = 8  # So many in one commit are a flood, until nothing like it came for a moment.
 FLOOD_LASTS_SECONDS = 0.2
-TICK = timedelta(microseconds=1)  # Between two events, so that their order of arrival can be told for ever.
-STEP_HIDDEN = timedelta(seconds=2)  # A clock that steps back by less than this seems to stand still.
 
 
 class IntakeFull(Exception):
@@ -43,7 +41,6 @@ class TransactionalInbox:
         self._count = 0
         self._writer: asyncio.Task[None] | None = None
         self._floods_until = 0.0
-        self._last: datetime | None = None
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Returns once the event is on disk; twice the same event is harmless. Raises IntakeFull, StoreUnavailable."""
@@ -82,14 +79,7 @@ class TransactionalInbox:
         return self._count
 
     def _row(self, channel: str, event_id: str, sender: str, raw: bytes) -> InboxRow:
-        return InboxRow(f"{channel}/{event_id}", channel, sender, self._moment(), raw)
-
-    def _moment(self) -> datetime:
-        now = self._clock.now()
-        if self._last is not None and now <= self._last < now + STEP_HIDDEN:
-            now = self._last + TICK
-        self._last = now
-        return now
+        return InboxRow(f"{channel}/{event_id}", channel, sender, self._clock.now(), raw)
 
     async def _join(self, group: _Group) -> None:
         if self._count + len(group.rows) > WAITING_MAX:
