@@ -7,6 +7,7 @@ from desk.model import Job, Lane
 from desk.ports import Clock, Depth, Handler, Postpone, Stale, Store, Transactions
 
 STALE_RUNS_MAX = 3
+ROUNDS_MAX = 3_000  # At one moment; five hundred people answering at once need fewer.
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,11 @@ class StepQueue:
 
     async def run_due(self) -> None:
         """Run what is due and what that makes due: urgent first, then by due time and id; keys in order."""
+        rounds = 0
         while batch := await self._next_batch():
             await self._run(batch)
+            rounds += 1
+            assert rounds < ROUNDS_MAX, f"At one moment the work goes round and round: {batch}"
 
     async def _next_batch(self) -> list[Job]:
         async with self._transactions.read() as store:
