@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot import channels, work
 from bot.clock import SystemClock
 from bot.config import Config
+from bot.connections import BACKLOG, Connection, room
 from bot.door import OfficeDoor
 from bot.fetcher import Fetcher
 from bot.intake import TransactionalInbox
@@ -42,8 +43,6 @@ log = logging.getLogger(__name__)
 RESTART_SECONDS = 5
 HTTP_GRACE_SECONDS = 3
 QUEUE_GRACE_SECONDS = 4  # With the postman's three the desk ends within ten.
-REQUESTS_AT_ONCE_MAX = 2_000
-BACKLOG = 1_024
 
 
 class CannotStart(Exception):
@@ -179,7 +178,9 @@ def _server(front: ASGIApp) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=REQUESTS_AT_ONCE_MAX,
+            http=Connection,
+            backlog=BACKLOG,
+            limit_concurrency=room(),
             timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
         )
     )

@@ -18,6 +18,7 @@ from web.settings import WebSettings
 logger = logging.getLogger("web")
 CHAT_BYTES_MAX = 32 * 1024 * 1024  # The phone page keeps its own, narrower bounds.
 CHANNEL_BYTES_MAX = 1024 * 1024
+BODY_BYTES_PER_SECOND_MIN = 8 * 1024  # Slower than the worst line in the hills, and a drip is given up soon.
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 Fault = Callable[[Request, int], Awaitable[Response]]
@@ -67,14 +68,16 @@ class _Guarded:
         self._bytes_max = _bytes_max(scope["path"], settings)
         self._count = 0
         self._is_whole = False
+        self._begun_at = asyncio.get_running_loop().time()
         self.started = False
 
     async def receive(self) -> Message:
         """The next piece of the body, unless it is too big or too slow."""
         if self._is_whole:
             return await self._receive()
+        earned = self._settings.body_seconds_max + self._count / BODY_BYTES_PER_SECOND_MIN
         try:
-            async with asyncio.timeout(self._settings.body_seconds_max):
+            async with asyncio.timeout_at(self._begun_at + earned):
                 message = await self._receive()
         except TimeoutError as error:
             raise HTTPException(408) from error

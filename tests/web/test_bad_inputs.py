@@ -421,6 +421,25 @@ async def test_http_a_slow_body_is_given_up(tmp_path_factory: pytest.TempPathFac
         assert (await client.get("/board")).status_code == 200
 
 
+async def test_input_61_a_body_that_only_drips_is_given_up(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with open_world(tmp_path_factory.mktemp("drip"), body_seconds_max=0.5) as world:
+        client = await world.signed_in("o-jian")
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        head = (
+            "POST /roll-calls/start HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nCookie: {cookie}\r\n\r\n"
+        )
+        writer.write(head.encode())
+        answering = asyncio.create_task(reader.readline())
+        for _ in range(1000):
+            writer.write(b"x")
+            if (await asyncio.wait([answering], timeout=0.02))[0]:
+                break
+        assert b" 408 " in await answering
+        writer.close()
+
+
 @pytest.mark.parametrize(
     "path",
     [
