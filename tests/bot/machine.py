@@ -22,7 +22,7 @@ from bot.store.sql import Database
 from bot.switchboard import Switchboard
 from bot.wording import Wording
 from desk.letters import tell
-from desk.model import Choice, Inbound, Lane, Letter, Notice, Outcome, Receipt, RemoteFile, Rendered
+from desk.model import Choice, Inbound, Job, Lane, Letter, Notice, Outcome, Receipt, RemoteFile, Rendered
 from desk.policy import Policy
 from desk.ports import Bell, ChannelLimits, FetchFailed, Take
 from handlers.flow import Flow, find_flows
@@ -178,7 +178,8 @@ class Machine:
         self.clock.at += timedelta(**span)
         self.queue.wake()
 
-    async def find(self, kind: type[R], **criteria: Any) -> list[R]:
+    async def find(self, kind: type[R], /, **criteria: Any) -> list[R]:
+        """The rows that match."""
         async with self.door.read() as store:
             return await store.find(kind, **criteria)
 
@@ -186,12 +187,29 @@ class Machine:
         """The facts of the lines of a kind, oldest first."""
         return [line.facts for line in await self.find(LogLine, order=("sequence",)) if line.kind == kind]
 
-    async def until(self, check: Callable[[list[R]], bool], kind: type[R], **criteria: Any) -> list[R]:
+    async def until(self, check: Callable[[list[R]], bool], kind: type[R], /, **criteria: Any) -> list[R]:
         """Wait until the rows are as they should be."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not check(rows := await self.find(kind, **criteria)):
-                await asyncio.sleep(0.005)
+        rows: list[R] = []
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not rows or not check(rows):
+                    await asyncio.sleep(0.005)
+                    rows = await self.find(kind, **criteria)
+        except TimeoutError:
+            raise AssertionError(f"never as they should be: {str(rows)[:2000]}") from None
         return rows
+
+    async def idle(self) -> None:
+        """Wait until no work is left."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.find(Job):
+                await asyncio.sleep(0.005)
+
+    async def at_rest(self) -> None:
+        """Wait until no work is due now."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.find(Job, due_at_to=self.clock.at):
+                await asyncio.sleep(0.005)
 
     async def settled(self, *ids: str) -> list[Letter]:
         """Wait until these letters are in a final state, in the order given."""
@@ -223,7 +241,7 @@ class Machine:
             await desk.store.add(Shift(f"s/{name}", UNIT.id, post, name, desk.now - day, desk.now + day))
 
     async def owe(
-        self, name: str, kind: str = "excuse_confirm", *, lane: Lane = Lane.urgent, **more: Any
+        self, name: str, kind: str = "follow_up_arrived", *, lane: Lane = Lane.urgent, **more: Any
     ) -> str:
         """Owe somebody a letter; returns its id."""
         facts, choices = more.pop("facts", {}), more.pop("choices", ())

@@ -164,7 +164,7 @@ async def test_fault_7_the_same_job_twice_or_at_once_has_one_effect(machine: Mac
     await asyncio.gather(*(machine.switchboard.hear([job, job]) for _ in range(3)))
     await machine.hears("甲", "1", text="到")
     async with machine.running():
-        await machine.until(lambda jobs: not jobs, Job)
+        await machine.idle()
     assert ear.texts() == ["到"]
     assert len(await machine.log("tried_again")) == 1
 
