@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 FETCH = "fetch"
 ATTEMPTS_MAX = 6  # With the queue's pauses about a quarter of an hour.
-DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES)
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
 DISK_AGAIN = timedelta(minutes=1)
 DISK = ("attachments", "store")  # The trouble while files cannot be kept.
 
