@@ -181,7 +181,9 @@ def test_every_sentence_is_said_in_every_language() -> None:
         ("[[post]]\nkey = 'a'\nname = 'A'\npresence = 'onsite'", "[[post]] a presence", "是不是 on_site？"),
     ],
 )
-def test_a_bad_setting_gives_exactly_one_sentence(tmp_path: Path, text: str, where: str, what: str) -> None:
+def test_input_63_a_bad_setting_gives_exactly_one_sentence(
+    tmp_path: Path, text: str, where: str, what: str
+) -> None:
     sentences = faults(tmp_path, text + (OWN_POSTS if text.startswith("[[post]]") else ""))
     assert len(sentences) == 1
     assert sentences[0].startswith(where) and what in sentences[0]
@@ -346,7 +348,7 @@ def test_all_faults_are_told_at_once_in_the_offices_language(tmp_path: Path) -> 
     assert "did you mean MUSTER_WEB__HOSTS?" in sentences[0]
 
 
-def test_a_secret_is_never_shown_in_a_fault(tmp_path: Path) -> None:
+def test_input_62_a_secret_is_never_shown_in_a_fault(tmp_path: Path) -> None:
     text = "[telegram]\ntoken = '7:changeme-very-private'\n[web]\nsecret_key = ['very-private']\n"
     text += "[database]\nurl = 'mysql://u:very-private@h/m'\n"
     for sentence in faults(tmp_path, text):
@@ -409,7 +411,7 @@ def test_a_secret_comes_by_its_file(tmp_path: Path) -> None:
     assert "是空的" in sentence
 
 
-def test_a_secret_that_everybody_may_read_is_warned_of_with_the_cure(tmp_path: Path) -> None:
+def test_input_63_a_secret_that_everybody_may_read_is_warned_of_with_the_cure(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(f"[telegram]\ntoken = '{TOKEN}'\n")
     path.chmod(0o644)

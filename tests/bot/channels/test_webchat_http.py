@@ -76,7 +76,7 @@ async def test_text_is_in_the_inbox_before_the_answer(world: World, client: http
     assert heard.sender_name == "李小梅"
 
 
-async def test_same_event_twice_is_taken_once(world: World, client: httpx.AsyncClient) -> None:
+async def test_fault_7_the_same_event_twice_is_taken_once(world: World, client: httpx.AsyncClient) -> None:
     before = len(await world.inbox())
     answers = [await say(client, world, "event-0001", text="一次") for _ in range(3)]
     assert {answer.status_code for answer in answers} == {200}
@@ -84,7 +84,7 @@ async def test_same_event_twice_is_taken_once(world: World, client: httpx.AsyncC
     assert len(await world.inbox()) == before + 1
 
 
-async def test_event_that_died_before_its_inbox_row_is_taken_on_the_retry(
+async def test_fault_1_an_event_that_died_before_its_inbox_row_is_taken_on_the_retry(
     world: World, client: httpx.AsyncClient
 ) -> None:
     take, failures = world.channel.intake.take, [OSError("disk full")]
@@ -107,7 +107,7 @@ async def test_two_phones_may_use_the_same_event_id(world: World, client: httpx.
     assert len({row.id for row in await world.inbox()}) == 2  # Both said hello-0001.
 
 
-async def test_photo_is_stored_by_digest_and_shown_without_exif(
+async def test_input_41_and_44_a_photo_is_stored_by_digest_and_shown_without_exif(
     world: World, client: httpx.AsyncClient
 ) -> None:
     exif = Image.Exif()
@@ -144,7 +144,7 @@ async def test_original_of_a_photo_is_not_served(world: World, client: httpx.Asy
         ({"place_text": "小榄镇"}, (None, None, None)),
     ],
 )
-async def test_place_is_a_point_or_words(
+async def test_input_6_a_place_is_a_point_or_words(
     world: World, client: httpx.AsyncClient, fields: dict[str, Any], place: tuple[Any, ...]
 ) -> None:
     assert (await say(client, world, "event-0001", kind="place", **fields)).status_code == 200
@@ -154,7 +154,9 @@ async def test_place_is_a_point_or_words(
     assert place[0] is not None or heard.place.text
 
 
-async def test_nan_place_is_refused_and_its_words_are_kept(world: World, client: httpx.AsyncClient) -> None:
+async def test_input_5_a_nan_place_is_refused_and_its_words_are_kept(
+    world: World, client: httpx.AsyncClient
+) -> None:
     headers = {"Content-Type": "application/json"}
     body = '{"event_id": "event-0001", "kind": "place", "lat": NaN, "lon": 1e999, "text": "村口"}'
     answer = await client.post(f"{world.chat}/messages", content=body, headers=headers)
@@ -190,7 +192,7 @@ async def test_choice_names_the_card_it_was_pressed_on(world: World, client: htt
         ({"text": "x", "reply_to": "../.."}, 400, "bad_event_id"),
     ],
 )
-async def test_nonsense_is_refused_in_one_sentence(
+async def test_input_22_and_44_nonsense_is_refused_in_one_sentence(
     world: World, client: httpx.AsyncClient, fields: dict[str, Any], status: int, code: str
 ) -> None:
     before = len(await world.inbox())
@@ -203,7 +205,7 @@ async def test_nonsense_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"event_id": "a/b"}']
 )
-async def test_bad_json_is_400(world: World, client: httpx.AsyncClient, body: bytes) -> None:
+async def test_input_2_bad_json_is_400(world: World, client: httpx.AsyncClient, body: bytes) -> None:
     answer = await client.post(
         f"{world.chat}/messages", content=body, headers={"Content-Type": "application/json"}
     )
@@ -223,19 +225,21 @@ async def test_half_a_letter_and_nul_are_stored_as_text(world: World, client: ht
 @pytest.mark.parametrize(
     "text", ["   ", "🔥🔥", "\u202e反过来\u200b", "{{7*7}} ${7*7} %s%n", "'; DROP TABLE x; --"]
 )
-async def test_odd_text_is_kept_as_it_is(world: World, client: httpx.AsyncClient, text: str) -> None:
+async def test_input_12_and_13_and_15_and_16_odd_text_is_kept_as_it_is(
+    world: World, client: httpx.AsyncClient, text: str
+) -> None:
     assert (await say(client, world, "event-0001", text=text)).status_code == 200
     assert (await world.heard())[-1].text == text
 
 
-async def test_500_messages_a_minute_are_all_kept(world: World, client: httpx.AsyncClient) -> None:
+async def test_input_60_500_messages_a_minute_are_all_kept(world: World, client: httpx.AsyncClient) -> None:
     before = len(await world.inbox())
     for number in range(500):
         assert (await say(client, world, f"event-{number:04}", text=str(number))).status_code == 200
     assert len(await world.inbox()) == before + 500
 
 
-async def test_flood_is_asked_to_wait_with_a_time(world: World, client: httpx.AsyncClient) -> None:
+async def test_input_60_a_flood_is_asked_to_wait_with_a_time(world: World, client: httpx.AsyncClient) -> None:
     answers = [await say(client, world, f"event-{number:04}", text="x") for number in range(620)]
     assert answers[-1].status_code == 429
     assert answers[-1].headers["retry-after"] == "5"
@@ -266,7 +270,7 @@ async def test_revoked_link_takes_nothing(world: World, client: httpx.AsyncClien
     assert receipts[0].outcome == Outcome.refused
 
 
-async def test_former_officer_has_no_page(world: World, client: httpx.AsyncClient) -> None:
+async def test_input_30_a_former_officer_has_no_page(world: World, client: httpx.AsyncClient) -> None:
     async with world.door.open() as desk:
         officer = await desk.store.get(Officer, "o1")
         assert officer is not None
@@ -333,7 +337,7 @@ async def test_21_mb_without_a_length_is_refused(world: World, client: httpx.Asy
         (b"MZ" + bytes(100), "\u202egpj.exe"),
     ],
 )
-async def test_what_is_no_photo_is_sealed_and_only_downloaded(
+async def test_input_42_and_44_what_is_no_photo_is_sealed_and_only_downloaded(
     world: World, client: httpx.AsyncClient, content: bytes, name: str
 ) -> None:
     file = (await upload(client, world, content, name=name)).json()
@@ -361,7 +365,7 @@ def png_bomb(edge: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-async def test_image_bomb_is_kept_sealed_and_the_desk_stays_alive(
+async def test_input_39_an_image_bomb_is_kept_sealed_and_the_desk_stays_alive(
     world: World, client: httpx.AsyncClient
 ) -> None:
     bomb = png_bomb(50_000)
@@ -376,14 +380,16 @@ async def test_image_bomb_is_kept_sealed_and_the_desk_stays_alive(
 @pytest.mark.parametrize(
     "content", [jpeg()[:700], b"\xff\xd8\xff\xe0" + bytes(50), b"\x89PNG\r\n\x1a\n" + bytes(9)]
 )
-async def test_broken_picture_is_kept(world: World, client: httpx.AsyncClient, content: bytes) -> None:
+async def test_input_43_a_broken_picture_is_kept(
+    world: World, client: httpx.AsyncClient, content: bytes
+) -> None:
     file = (await upload(client, world, content)).json()
     assert file["kind"] == "photo"
     answer = await say(client, world, "event-0001", files=[{"digest": file["digest"]}])
     assert answer.status_code == 200
 
 
-async def test_empty_and_missing_files_are_400(world: World, client: httpx.AsyncClient) -> None:
+async def test_input_43_empty_and_missing_files_are_400(world: World, client: httpx.AsyncClient) -> None:
     assert (await upload(client, world, b"")).json()["code"] == "empty_file"
     answer = await client.post(f"{world.chat}/files", data={"kind": "photo"})
     assert (answer.status_code, answer.json()["code"]) == (400, "no_file")
@@ -402,7 +408,7 @@ async def test_file_ids_reach_no_other_file(world: World, client: httpx.AsyncCli
     assert answer.status_code == 404
 
 
-async def test_another_phone_can_neither_send_nor_see_my_photo(
+async def test_input_53_another_phone_can_neither_send_nor_see_my_photo(
     world: World, client: httpx.AsyncClient
 ) -> None:
     digest = (await upload(client, world, jpeg())).json()["digest"]
@@ -419,7 +425,7 @@ async def test_another_phone_can_neither_send_nor_see_my_photo(
     "headers",
     [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
 )
-async def test_cross_site_posts_are_403(
+async def test_input_51_cross_site_posts_are_403(
     world: World, client: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
     for path in ("messages", "files", "read"):
@@ -430,7 +436,7 @@ async def test_cross_site_posts_are_403(
 
 
 @pytest.mark.parametrize("path", ["messages", "files", "read"])
-async def test_get_changes_nothing(world: World, client: httpx.AsyncClient, path: str) -> None:
+async def test_input_52_get_changes_nothing(world: World, client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(f"{world.chat}/{path}")).status_code == 405
 
 

@@ -161,7 +161,7 @@ async def test_unsent_messages_outlive_the_page(world: World, page: Page) -> Non
     assert [(event.text, len(event.files)) for event in heard] == [("关页前写的", 1)]
 
 
-async def test_lost_answer_does_not_double_the_message(world: World, page: Page) -> None:
+async def test_fault_2_a_lost_answer_does_not_double_the_message(world: World, page: Page) -> None:
     before, lost = len(await world.inbox()), 0
 
     async def lose(route: Route) -> None:
@@ -201,7 +201,7 @@ async def test_written_text_survives_a_reload(page: Page) -> None:
     assert await page.input_value("#text") == "写到一半的长报告"
 
 
-async def test_long_text_goes_out_in_parts(world: World, page: Page) -> None:
+async def test_input_11_a_long_text_goes_out_in_parts(world: World, page: Page) -> None:
     before = len(await world.inbox())
     await write(page, "长" * 45_000)
     await expect(page.locator(".line.mine:not(.waiting)")).to_have_count(4, timeout=20_000)
@@ -216,7 +216,7 @@ async def test_long_text_goes_out_in_parts(world: World, page: Page) -> None:
         "javascript:alert(1)",
     ],
 )
-async def test_markup_is_shown_literally(world: World, page: Page, text: str) -> None:
+async def test_input_14_markup_is_shown_literally(world: World, page: Page, text: str) -> None:
     title = await page.title()
     await write(page, text)
     await world.show(text, (text[:20], "sign:I1"))
@@ -294,7 +294,7 @@ async def test_a_page_without_random_uuid_or_database_still_sends(world: World, 
     await page.close()
 
 
-async def test_only_this_desks_own_addresses_are_links(world: World, page: Page) -> None:
+async def test_input_14_only_this_desks_own_addresses_are_links(world: World, page: Page) -> None:
     own, foreign = f"{world.base}/incidents/ZS-20261123-004", "https://evil.example/incidents/1"
     await world.show(f"火灾\n{own}\n{foreign}\n按【签收】")
     words = page.locator(".ours .words").last

@@ -17,7 +17,7 @@ async def names(cli: Cli) -> list[str]:
         return [one.name for one in await store.find(Officer, order=("id",))]
 
 
-async def test_what_was_backed_up_comes_back_on_a_clean_machine(cli: Cli, tmp_path: Path) -> None:
+async def test_fault_40_what_was_backed_up_comes_back_on_a_clean_machine(cli: Cli, tmp_path: Path) -> None:
     await fill(cli)
     digest = await keep_photo(cli, b"a photo")
     done = cli.process("backup", "backups/monday")
@@ -31,7 +31,7 @@ async def test_what_was_backed_up_comes_back_on_a_clean_machine(cli: Cli, tmp_pa
     assert done.code == 0 and "5 行" in done.out and "附件完好：1 个" in done.out
 
 
-async def test_a_backup_beside_a_running_desk_is_consistent(cli: Cli) -> None:
+async def test_fault_40_a_backup_beside_a_running_desk_is_consistent(cli: Cli) -> None:
     await fill(cli)
     with cli.running():
         done = await asyncio.to_thread(cli.process, "backup", "b")
@@ -91,7 +91,9 @@ def test_before_the_first_start_there_is_nothing_to_back_up_or_verify(cli: Cli) 
 
 
 @pytest.mark.parametrize("harm", ["database", "attachment", "missing", "manifest", "format"])
-async def test_a_backup_that_is_not_whole_is_refused_and_nothing_is_touched(cli: Cli, harm: str) -> None:
+async def test_fault_40_a_backup_that_is_not_whole_is_refused_and_nothing_is_touched(
+    cli: Cli, harm: str
+) -> None:
     await fill(cli)
     digest = await keep_photo(cli, b"a photo")
     assert cli("backup", "b").code == 0
@@ -130,7 +132,7 @@ async def test_a_backup_tells_of_attachments_that_are_gone_or_changed_and_is_mad
     assert done.code == 1 and gone in done.err and changed in done.err and "2 处" in done.err
 
 
-async def test_verify_names_the_line_of_the_log_that_was_changed(cli: Cli) -> None:
+async def test_fault_40_verify_names_the_line_of_the_log_that_was_changed(cli: Cli) -> None:
     await fill(cli)
     await keep_photo(cli, b"one")
     database = sqlite3.connect(cli.folder / "data" / "muster.db")

@@ -42,7 +42,9 @@ async def test_a_staffed_office_that_reaches_everybody_is_sound(cli: Cli) -> Non
     assert found["roster"] == "ok"
 
 
-async def test_people_on_watch_whom_no_channel_reaches_are_a_fault_with_their_names(cli: Cli) -> None:
+async def test_fault_42_people_on_watch_whom_no_channel_reaches_are_a_fault_with_their_names(
+    cli: Cli,
+) -> None:
     await fill(cli, accounts=False)
     done = cli("check")
     assert done.code == 1
@@ -70,7 +72,7 @@ def test_a_taken_port_is_a_fault_with_its_cure(cli: Cli) -> None:
     assert done.code == 1 and f"✗ web: 127.0.0.1:{cli.port}" in done.out and "[web] port" in done.out
 
 
-def test_a_nearly_full_disk_is_a_fault(cli: Cli) -> None:
+def test_fault_23_a_nearly_full_disk_is_a_fault(cli: Cli) -> None:
     done = cli("check", MUSTER_ATTACHMENTS__DISK_FREE_PERCENT_MIN="99")
     assert done.code == 1 and "✗ disk" in done.out
 
@@ -96,7 +98,9 @@ async def test_telegram_is_asked_who_the_bot_is(cli: Cli, fake: FakeTelegram) ->
 
 
 @pytest.mark.parametrize(("ahead_seconds", "mark"), [(0, "✓"), (-12, "!"), (12, "!"), (-90, "✗"), (90, "✗")])
-async def test_our_clock_is_compared_with_the_platforms(cli: Cli, ahead_seconds: int, mark: str) -> None:
+async def test_fault_27_our_clock_is_compared_with_the_platforms(
+    cli: Cli, ahead_seconds: int, mark: str
+) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead_seconds), usegmt=True)
@@ -116,7 +120,7 @@ async def test_our_clock_is_compared_with_the_platforms(cli: Cli, ahead_seconds:
         assert "timedatectl" in line and ("快" in line) == (ahead_seconds < 0)
 
 
-async def test_a_wrong_token_is_a_fault_that_never_shows_it(cli: Cli, fake: FakeTelegram) -> None:
+async def test_input_62_a_wrong_token_is_a_fault_that_never_shows_it(cli: Cli, fake: FakeTelegram) -> None:
     token = "7000000002:AAF-loopback_only-000000000000000"
     cli.write(f"[telegram]\ntoken = '{token}'\nbase_url = '{fake.base_url}'\n")
     done = await asyncio.to_thread(cli, "check")

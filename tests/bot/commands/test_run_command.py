@@ -21,7 +21,7 @@ def test_a_desk_answers_and_ends_with_0_when_told_to_stop(cli: Cli, order: signa
     assert "Traceback" not in (cli.folder / "desk.log").read_text()
 
 
-def test_a_second_desk_on_the_same_database_is_refused(cli: Cli) -> None:
+def test_fault_26_a_second_desk_on_the_same_database_is_refused(cli: Cli) -> None:
     with cli.running() as desk:
         second = cli.process("run", MUSTER_WEB__PORT="1")
         assert second.code == 1 and str(desk.pid) in second.err and len(second.err.splitlines()) == 1
@@ -34,11 +34,33 @@ def test_a_taken_port_is_one_sentence(cli: Cli) -> None:
     assert done.code == 1 and len(done.err.splitlines()) == 1 and "web.port" in done.err
 
 
-def test_a_desk_warns_of_open_secrets_and_starts(cli: Cli) -> None:
+def test_input_63_a_desk_warns_of_open_secrets_and_starts(cli: Cli) -> None:
     cli.write("secret_key = 'k3-9_Zq-k3-9_Zq-k3-9_Zq'\n")
     cli.path.chmod(0o644)
     with cli.running():
         assert "chmod 600" in (cli.folder / "desk.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("secret_key = ''", "[web] secret_key"),
+        ("secret_key = 'changeme'", "[web] secret_key"),
+        ("[telegram]\ntoken = ''", "[telegram] token"),
+        ("[telegram]\ntoken = '123456789:AAE-sample'", "[telegram] token"),
+        (
+            "[telegram]\ntoken = '7:AAF-loopback_only-0'\nmode = 'webhook'\nwebhook_secret = ''",
+            "webhook_secret",
+        ),
+    ],
+)
+def test_input_63_an_empty_or_sample_secret_stops_the_start_with_the_reason(
+    cli: Cli, text: str, key: str
+) -> None:
+    cli.write(f"public_url = 'https://duty.city.invalid'\n{text}\n")
+    done = cli.process("run")
+    assert done.code == 2 and key in done.err and len(done.err.splitlines()) == 1
+    assert not (cli.folder / "data").exists()
 
 
 def test_nothing_configured_is_the_demonstration_town(cli: Cli) -> None:

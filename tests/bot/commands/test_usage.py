@@ -97,7 +97,7 @@ def test_the_environment_speaks_the_offices_language(cli: Cli) -> None:
     assert cli("chek", MUSTER_OFFICE__LANGUAGE="en").err.startswith("Wrong usage")
 
 
-def test_a_database_that_must_not_be_used_is_told_with_its_cure(cli: Cli) -> None:
+def test_fault_24_a_database_that_must_not_be_used_is_told_with_its_cure(cli: Cli) -> None:
     database = cli.folder / "data" / "muster.db"
     database.parent.mkdir()
     database.write_bytes(b"no database at all, but somebody's letter" * 100)

@@ -153,7 +153,7 @@ async def test_a_missed_roll_call_is_in_the_ledger(full: Office, tmp_path: Path)
 
 
 @pytest.mark.parametrize("text", NASTY)
-async def test_text_stays_text_in_every_sheet(full: Office, tmp_path: Path, text: str) -> None:
+async def test_input_19_text_stays_text_in_every_sheet(full: Office, tmp_path: Path, text: str) -> None:
     assert guarded(text) == f"'{text}"
     async with full.door.open() as desk:
         [incident] = await desk.store.find(Incident, id="i1")

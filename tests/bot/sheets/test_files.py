@@ -131,7 +131,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_a_bad_file_is_named_and_imports_nothing(staffed: Office, name: str) -> None:
+async def test_input_48_and_50_a_bad_file_is_named_and_imports_nothing(staffed: Office, name: str) -> None:
     data, file_name, kind = BAD[name]
     before = await staffed.counts()
     result = await staffed.take_apart("people", data, file_name)
@@ -171,7 +171,9 @@ async def test_a_file_that_is_not_there_is_said_so(office: Office, tmp_path: Pat
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16", "utf-16-le", "utf-16-be"]
 )
-async def test_a_csv_is_read_in_every_encoding_an_office_saves(office: Office, encoding: str) -> None:
+async def test_input_50_a_csv_is_read_in_every_encoding_an_office_saves(
+    office: Office, encoding: str
+) -> None:
     units = csv(UNITS, encoding)
     assert decode(units).lstrip("\ufeff") == decode(csv(UNITS))
     assert not (await office.take_apart("units", units, "单位.csv")).faults
@@ -203,7 +205,44 @@ async def test_a_workbook_is_known_by_its_bytes_not_by_its_name(staffed: Office)
     assert not (await staffed.take("people", GOOD, "人员.csv")).faults
 
 
-async def test_hidden_sheets_are_not_read_and_the_reader_is_told(staffed: Office) -> None:
+LINKS = b"""<?xml version="1.0"?>
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1"
+Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/externalLinkPath"
+Target="file://%s/secret.xlsx" TargetMode="External"/></Relationships>"""
+DDE = b"""<?xml version="1.0"?>
+<externalLink xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><ddeLink ddeService="cmd"
+ddeTopic=" /C calc"><ddeItems><ddeItem name="A0" advise="1"/></ddeItems></ddeLink></externalLink>"""
+
+
+async def test_input_46_macros_and_links_outward_are_not_followed_only_values_are_read(
+    staffed: Office,
+) -> None:
+    more = {
+        "xl/vbaProject.bin": OLE + b"Sub Auto_Open()",
+        "xl/externalLinks/externalLink1.xml": DDE,
+        "xl/externalLinks/_rels/externalLink1.xml.rels": LINKS % b"10.0.0.1",
+        "xl/_rels/workbook.xml.rels.bak": LINKS % b"10.0.0.2",
+    }
+    plain = xlsx([PEOPLE[0], ("钱七", "13900000001", "石岐街道", "", "")])
+    result = await staffed.take_apart("people", edited(plain, {}, more), "名单.xlsm")
+    assert (result.faults, result.changed) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    "formula", ["=[1]Sheet1!A1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x")', '=WEBSERVICE("http://x")']
+)
+async def test_input_46_a_formula_is_a_fault_with_its_cell_whatever_it_shows(
+    staffed: Office, formula: str
+) -> None:
+    def fill(workbook: Any, sheet: Any) -> None:
+        sheet.write_formula("A2", formula, None, "钱七")
+
+    row = ("", "13900000001", "石岐街道", "", "")
+    result = await staffed.take_apart("people", xlsx([PEOPLE[0], row], fill=fill), "a.xlsx")
+    assert [(one.kind, one.facts["cell"]) for one in result.faults] == [("formula", "A2")]
+
+
+async def test_input_46_hidden_sheets_are_not_read_and_the_reader_is_told(staffed: Office) -> None:
     def fill(workbook: Any, sheet: Any) -> None:
         for name, hide in (("隐", "hide"), ("深隐", "very_hidden")):
             ghost = workbook.add_worksheet(name)

@@ -89,7 +89,7 @@ async def test_an_empty_cell_changes_nothing_and_nobody_is_removed(staffed: Offi
     assert len(await staffed.found(Officer)) == len(PEOPLE) - 1
 
 
-async def test_one_bad_row_keeps_all_rows_out_and_every_fault_has_its_place(staffed: Office) -> None:
+async def test_input_47_one_bad_row_keeps_all_rows_out_and_every_fault_has_its_place(staffed: Office) -> None:
     before = await staffed.counts()
     rows = [
         ("人员名册",),
@@ -138,7 +138,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_a_bad_row_is_named(staffed: Office, name: str) -> None:
+async def test_input_47_a_bad_row_is_named(staffed: Office, name: str) -> None:
     row, kind = BAD[name]
     before = await staffed.counts()
     result = await staffed.take("people", xlsx([HEAD, row]))
@@ -148,7 +148,7 @@ async def test_a_bad_row_is_named(staffed: Office, name: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["手机", "企业微信", "Telegram"])
-async def test_what_two_people_cannot_share_is_named(staffed: Office, column: str) -> None:
+async def test_input_49_what_two_people_cannot_share_is_named(staffed: Office, column: str) -> None:
     others = {"手机": "13900000002", "企业微信": "sunba", "Telegram": 800}
     shared = person()[HEAD.index(column)]
     second = person(姓名="孙八", **{**others, column: shared})
@@ -174,7 +174,7 @@ async def test_two_people_may_exchange_their_numbers(staffed: Office) -> None:
     }
 
 
-async def test_two_people_of_one_name_are_told_apart_by_number_or_refused(staffed: Office) -> None:
+async def test_input_49_two_people_of_one_name_are_told_apart_by_number_or_refused(staffed: Office) -> None:
     twins = [
         HEAD,
         person(姓名="张伟", 企业微信="", Telegram=""),
@@ -204,7 +204,7 @@ async def test_who_was_deactivated_stays_so_and_is_said(staffed: Office) -> None
     assert not (await staffed.found(Officer, name="张三"))[0].active
 
 
-async def test_formulas_errors_and_merged_cells_are_named_or_understood(staffed: Office) -> None:
+async def test_input_46_formulas_errors_and_merged_cells_are_named_or_understood(staffed: Office) -> None:
     def fill(workbook: Any, sheet: Any) -> None:
         sheet.write_formula("B2", '="139"&"00000001"', None, "13900000001")
         sheet.write_formula("D3", "=1/0", None, "#DIV/0!")

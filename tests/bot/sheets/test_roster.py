@@ -52,11 +52,11 @@ DAYS = {
 
 
 @pytest.mark.parametrize("form", DAYS)
-async def test_a_day_is_read_in_every_form(staffed: Office, form: str) -> None:
+async def test_input_47_a_day_is_read_in_every_form(staffed: Office, form: str) -> None:
     assert await taken(staffed, xlsx([WIDE, (DAYS[form], "张三", "李四")])) == TUESDAY
 
 
-async def test_days_of_a_workbook_of_1904_are_not_four_years_off(staffed: Office) -> None:
+async def test_input_47_days_of_a_workbook_of_1904_are_not_four_years_off(staffed: Office) -> None:
     data = xlsx([WIDE, (46329 - 1462, "张三", "李四"), (date(2026, 11, 4), "张三", "王五")], date_1904=True)
     assert await taken(staffed, data) == [
         *TUESDAY,
@@ -332,7 +332,9 @@ BAD: dict[str, tuple[Rows, list[tuple[str, int, str]]]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_a_slip_is_named_by_its_cell_and_nothing_is_imported(staffed: Office, name: str) -> None:
+async def test_input_47_and_49_a_slip_is_named_by_its_cell_and_nothing_is_imported(
+    staffed: Office, name: str
+) -> None:
     rows, faults = BAD[name]
     await taken(staffed, xlsx([WIDE, ("2026-11-20", "张三", "李四")]))
     before = await staffed.counts()
@@ -342,7 +344,7 @@ async def test_a_slip_is_named_by_its_cell_and_nothing_is_imported(staffed: Offi
     assert await staffed.counts() == before
 
 
-async def test_two_officers_of_one_name_are_listed_for_choice(staffed: Office) -> None:
+async def test_input_49_two_officers_of_one_name_are_listed_for_choice(staffed: Office) -> None:
     result = await staffed.take("roster", xlsx([("日期", "备班"), ("2026-11-03", "陈伟")]))
     [fault] = result.faults
     assert fault.kind == "which_officer"
@@ -351,7 +353,7 @@ async def test_two_officers_of_one_name_are_listed_for_choice(staffed: Office) -
     assert "请在姓名后用括号写单位或手机号" in result.lines[0]
 
 
-async def test_a_name_near_another_is_proposed(staffed: Office) -> None:
+async def test_input_49_a_name_near_another_is_proposed(staffed: Office) -> None:
     result = await staffed.take("roster", xlsx([("日期", "备班"), ("2026-11-03", "欧阳建囯")]))
     assert "没有“欧阳建囯”这个人。是不是：欧阳建国？" in result.lines[0]
 
