@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import scheduler as module
+from bot.clock import SystemClock
 from bot.scheduler import Scheduler
 from desk.board_troubles import read_troubles
 from desk.model import Letter, Setting
@@ -256,3 +257,23 @@ async def test_it_looks_at_once_and_then_by_itself_until_it_is_stopped_and_may_s
             await machine.until(lambda rows: len(rows) == day - 23, RollCall)  # noqa: B023  # Awaited here.
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_it_wakes_at_the_moment_itself_and_not_only_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_SECONDS", 3600)
+    policy = replace(PLANNED, roll_calls=(NIGHT,), bulletins=())
+    clock = SystemClock()
+    async with open_machine(tmp_path, policy=policy, clock=clock) as machine:
+        await machine.people("值")
+        await machine.watch("值", "duty_officer")
+        soon = clock.now() + timedelta(seconds=1)
+        day = soon.astimezone(SHANGHAI).date().isoformat()
+        async with machine.door.open() as desk:
+            await desk.store.add(Draw(f"{NIGHT.name}/{day}", NIGHT.name, day, (soon,)))
+        running = asyncio.create_task(Scheduler(machine.door).run())
+        [call] = await machine.until(lambda rows: True, RollCall)
+        assert timedelta() <= call.called_at - soon < timedelta(seconds=1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
