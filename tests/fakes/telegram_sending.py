@@ -28,7 +28,9 @@ def text_of(params: Params) -> Json:
         raise bad_request("message text is empty")
     if len(text) > TEXT_CHARACTERS_MAX:
         raise bad_request("message is too long")
-    return {"text": text, "entities": entities} if entities else {"text": text}
+    content: Json = {"text": text, "entities": entities} if entities else {"text": text}
+    preview = params.parsed("link_preview_options", "link preview options")
+    return {**content, "link_preview_options": preview} if preview else content
 
 
 def caption_of(params: Params) -> Json:
