@@ -142,7 +142,13 @@ async def _put_together(
     screen = make_app(door, config.web_settings(), routes, town, media=media, queue_alive=queue.alive)
     port = listener.getsockname()[1]
     app = App(config, door, queue, inbox, media, opened, Scheduler(door), postman, troubles, port)
-    return app, _server(_Front(screen, routes)), screen.state.close
+
+    def streams_end() -> None:
+        screen.state.close()
+        for channel in opened.values():
+            getattr(channel, "end_streams", lambda: None)()
+
+    return app, _server(_Front(screen, routes)), streams_end
 
 
 class _Front:

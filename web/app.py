@@ -54,7 +54,7 @@ def make_app(
     streams = live.Live(screen)
     routes: list[BaseRoute] = [
         *extra_routes,
-        *(make_demo_routes(door, demo) if demo is not None else ()),
+        *(make_demo_routes(door, demo, streams.closing) if demo is not None else ()),
         *health.make_routes(screen, streams, queue_alive),
         *board.make_routes(screen),
         *live.make_routes(screen, streams),

@@ -1,5 +1,6 @@
 """The demonstration town's front page: four phones beside the live board, and buttons that act."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,9 +65,9 @@ class DemoActions(Protocol):
         ...
 
 
-def make_routes(door: Door, actions: DemoActions) -> list[BaseRoute]:
-    """The page and its buttons; mounted in the demonstration only."""
-    page = DemoPage(door, actions)
+def make_routes(door: Door, actions: DemoActions, closing: asyncio.Event) -> list[BaseRoute]:
+    """The page and its buttons; mounted in the demonstration only. Streams end when the desk is `closing`."""
+    page = DemoPage(door, actions, closing)
     return [
         Route("/", page.get),
         Route("/demo/stream", page.stream),
@@ -79,8 +80,9 @@ def make_routes(door: Door, actions: DemoActions) -> list[BaseRoute]:
 class DemoPage:
     """The answers to the demonstration page."""
 
-    def __init__(self, door: Door, actions: DemoActions) -> None:
+    def __init__(self, door: Door, actions: DemoActions, closing: asyncio.Event) -> None:
         self._door = door
+        self._closing = closing
         self._actions = actions
         self._pressed: dict[str, datetime] = {}
         loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -107,7 +109,7 @@ class DemoPage:
             ends_at = clock.now() + timedelta(minutes=STREAM_MINUTES_MAX)
             looked_at = bell.rings
             yield "retry: 1000\n\n"
-            while clock.now() < ends_at:
+            while clock.now() < ends_at and not self._closing.is_set():
                 if not await bell.wait(HEARTBEAT_SECONDS, since=looked_at):
                     yield ": still here\n\n"
                     continue

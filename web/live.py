@@ -91,7 +91,7 @@ class Live:
         self._screen = screen
         self._feed = Feed(screen.door)
         self._open = 0
-        self._closing = asyncio.Event()
+        self.closing = asyncio.Event()
 
     @property
     def count(self) -> int:
@@ -100,7 +100,7 @@ class Live:
 
     def close(self) -> None:
         """End every stream now; called when the desk stops."""
-        self._closing.set()
+        self.closing.set()
         self._screen.door.bell.ring()
 
     async def stream(self, request: Request, viewer: Viewer) -> Response:
@@ -119,7 +119,7 @@ class Live:
         self._open += 1
         try:
             yield f"retry: 1500\nid: {sequence}\nevent: hello\ndata: {{}}\n\n"
-            while clock.now() < ends_at and not self._closing.is_set():
+            while clock.now() < ends_at and not self.closing.is_set():
                 if not await self._screen.sessions.is_good(viewer):
                     yield "event: signed_out\ndata: {}\n\n"
                     return
@@ -139,7 +139,7 @@ class Live:
         """Let what belongs together be written first; not at all when the desk stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_SECONDS):
-                await self._closing.wait()
+                await self.closing.wait()
 
     async def _write(self, viewer: Viewer, lines: list[LogLine]) -> str:
         if viewer.everything:

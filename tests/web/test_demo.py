@@ -1,5 +1,6 @@
 """The demonstration page: four phones beside the board, and buttons only our own page may press."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         town = Town(world)
         await world.stop()
         world.extra_routes = [
-            *make_routes(world.door, town),
+            *make_routes(world.door, town, asyncio.Event()),
             Route("/fragments/board", board),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]

@@ -104,11 +104,15 @@ class WebChatChannel:
                 yield piece
 
     async def run(self, take: Take) -> None:
-        """Wait until cancelled: phones come in by HTTP. Then let every open stream end."""
+        """Wait until cancelled: phones come in by HTTP."""
         try:
             await asyncio.Event().wait()
         finally:
-            self.screens.close()
+            self.end_streams()
+
+    def end_streams(self) -> None:
+        """Let every open stream end, so that the server can stop at once."""
+        self.screens.close()
 
     async def check(self) -> str:
         """One line with the number of personal links that are good."""
