@@ -25,7 +25,7 @@ async def test_web_chat_is_live_unless_switched_off(tmp_path: Path) -> None:
 
     async with open_door(tmp_path) as door:
         services = Services(KeptIntake(), tell, door, open_media(tmp_path))
-        found = open_channels({}, services)["webchat"]
+        found = open_channels({}, lambda _: services)["webchat"]
         assert isinstance(found, WebChatChannel)
         assert "/chat/{token}" in [getattr(route, "path", "") for route in found.routes()]
-        assert "webchat" not in open_channels({"webchat": {"enabled": False}}, services)
+        assert "webchat" not in open_channels({"webchat": {"enabled": False}}, lambda _: services)
