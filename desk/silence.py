@@ -1,60 +1,66 @@
 """Names who stayed silent in a roll call: tasks for their leaders, standby called, the sum to who leads the watch."""
 
 from desk.letters import tell
-from desk.model import Choice, Notice
+from desk.model import Choice, Lane, Notice
 from desk.ports import Desk
 from desk.recipients import duty_leaders, leaders_of, names, resolve
 from roster.model import Answer, Officer, RollCall, Unit
 
 TASK = "silent_named"
-TASKS_MAX = 10  # 电话核实 one by one; of more, a leader hears the others' names in one message.
+TASKS_MAX = (
+    10  # 电话核实 one by one; of more, a leader hears the others' names in one message, whatever their units.
+)
 
 
 async def name_the_silent(desk: Desk, roll_call: RollCall, silent: list[Answer]) -> None:
     """Each unit's leader hears of the unit's silent with a task 电话核实; the unit's standby is called."""
     subject = f"roll_call:{roll_call.id}"
     above = await _above(desk, silent)
+    tasks: dict[str, list[Answer]] = {}
     for unit_id in sorted({answer.unit_id for answer in silent}):
         mine = [answer for answer in silent if answer.unit_id == unit_id]
         silent_ids = {answer.officer_id for answer in mine}
         leaders = [one for one in await leaders_of(desk, unit_id) if one.id not in silent_ids] or above
-        await _give_task(desk, roll_call, unit_id, mine, leaders)
+        for leader in leaders:
+            tasks.setdefault(leader.id, []).extend(mine)
+        told = [one.name for one in leaders]
+        desk.log(TASK, subject, unit=unit_id, silent=[one.officer_id for one in mine], told=told)
         for standby in await resolve(desk, "post:standby", unit_id):
             if standby.id in silent_ids:
                 continue
             facts = {"plan": roll_call.plan, "names": await names(desk, sorted(silent_ids))}
             tell(desk, standby.id, Notice("standby_called", facts), subject=subject)
             desk.log("standby_called", subject, officer=standby.id, unit=unit_id)
+    for leader_id, answers in tasks.items():
+        await _give_tasks(desk, roll_call, leader_id, answers)
 
 
-async def _give_task(
-    desk: Desk, roll_call: RollCall, unit_id: str, mine: list[Answer], leaders: list[Officer]
-) -> None:
-    subject = f"roll_call:{roll_call.id}"
-    unit = await desk.store.get(Unit, unit_id)
-    people = {one.id: one for one in await desk.store.find(Officer, id_in=[one.officer_id for one in mine])}
-    facts = {
-        "plan": roll_call.plan,
-        "called_at": roll_call.called_at.isoformat(),
-        "unit": unit.name if unit else unit_id,
-    }
+async def _give_tasks(desk: Desk, roll_call: RollCall, leader_id: str, silent: list[Answer]) -> None:
+    """One card each up to the limit, one message for all others, behind whatever is urgent for this leader."""
+    people = {one.id: one for one in await desk.store.find(Officer, id_in=[one.officer_id for one in silent])}
+    units = {one.id: one.name for one in await desk.store.find(Unit, id_in=[one.unit_id for one in silent])}
+    facts = {"plan": roll_call.plan, "called_at": roll_call.called_at.isoformat()}
     notices = []
-    for answer in mine[:TASKS_MAX]:
+    for answer in silent[:TASKS_MAX]:
         who = people.get(answer.officer_id)
         told = {
+            "unit": units.get(answer.unit_id, answer.unit_id),
             "name": who.name if who else answer.officer_id,
             "phone": who.phone if who else "",
             "post": answer.post,
         }
         choices = (Choice("verified", answer.id), Choice("fault", answer.id), Choice("absent", answer.id))
         notices.append(Notice(TASK, {**facts, **told}, choices))
-    if rest := await names(desk, [answer.officer_id for answer in mine[TASKS_MAX:]]):
-        notices.append(Notice(TASK, {**facts, "name": " ".join(rest), "phone": "", "post": ""}))
-    for leader in leaders:
-        for notice in notices:
-            tell(desk, leader.id, notice, subject=subject)
-    silent_ids = [one.officer_id for one in mine]
-    desk.log(TASK, subject, unit=unit_id, silent=silent_ids, told=[one.name for one in leaders])
+    if rest := silent[TASKS_MAX:]:
+        by_unit: dict[str, list[str]] = {}
+        for answer, name in zip(rest, await names(desk, [one.officer_id for one in rest]), strict=True):
+            by_unit.setdefault(units.get(answer.unit_id, answer.unit_id), []).append(name)
+        [unit, *others] = by_unit
+        listed = [" ".join((one, *by_unit[one]) if others else by_unit[one]) for one in by_unit]
+        told = {"unit": "" if others else unit, "name": "；".join(listed), "phone": "", "post": ""}
+        notices.append(Notice(TASK, {**facts, **told}))
+    for notice in notices:
+        tell(desk, leader_id, notice, subject=f"roll_call:{roll_call.id}", lane=Lane.bulk)
 
 
 async def summarise(desk: Desk, roll_call: RollCall, counts: dict[str, int], silent: list[Answer]) -> None:
