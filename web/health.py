@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -69,6 +69,7 @@ class Health:
         if not is_local and await self._screen.sessions.viewer(request) is None:
             return PlainTextResponse("forbidden\n", 403)
         registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # Memory, processor time, open files.
         async with self._screen.door.read() as store:
             await _measure(store, registry, self._screen.now)
         Gauge("muster_live_streams", "Open live streams", registry=registry).set(self._live.count)

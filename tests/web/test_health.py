@@ -46,6 +46,13 @@ async def test_fault_21_a_locked_database_is_a_503_for_acts_while_reading_goes_o
         assert (await world.press(client, f"/incidents/{incident.number}/sign")).status_code == 303
 
 
+async def test_fault_34_the_memory_and_the_files_of_the_process_are_figures(world: World) -> None:
+    told = (await world.client().get("/metrics")).text
+    figures = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    assert float(figures["process_resident_memory_bytes"]) > 1_000_000
+    assert 0 < float(figures["process_open_fds"]) < float(figures["process_max_fds"])
+
+
 async def test_figures_are_for_this_machine_and_those_who_may_look(world: World) -> None:
     await world.report("起火")
     async with world.door.open() as desk:
