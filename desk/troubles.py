@@ -1,11 +1,12 @@
-"""Faults of a channel that a person must mend: shown on the board until they are over, told to the office once."""
+"""Faults of a channel that a person must mend: shown on the board until they are over, told once."""
 
 from datetime import datetime, timedelta
 
 from desk.letters import tell
-from desk.model import Notice, Setting
+from desk.model import Lane, Notice, Setting
 from desk.ports import Desk
 from desk.recipients import office_unit, resolve
+from roster.model import Account, Officer
 
 PREFIX = "trouble/"
 AFTER_PREFIX = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
@@ -42,7 +43,8 @@ async def end(desk: Desk, channel: str, kind: str) -> None:
 
 
 async def silent(desk: Desk, channel: str, starts_at: datetime, ends_at: datetime) -> None:
-    """A channel was not heard for a while, which is over. Where messages were lost, the office hears it once."""
+    """A channel was not heard for a while, which is over. Where messages were lost, all who use it are told once:
+    whoever got no answer says it again."""
     [is_news] = await desk.store.add_new(
         Setting(f"gap/{channel}/{starts_at.isoformat()}", ends_at.isoformat())
     )
@@ -51,7 +53,12 @@ async def silent(desk: Desk, channel: str, starts_at: datetime, ends_at: datetim
     facts = {"starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()}
     desk.log("channel_silent", "desk", channel=channel, **facts)
     if ends_at - starts_at > KEPT_FOR:
-        await _tell_office(desk, Notice("outage_gap", facts))
+        notice = Notice("outage_gap", facts)
+        office = await _tell_office(desk, notice)
+        accounts = await desk.store.find(Account, channel=channel, reachable=True)
+        ids = {account.officer_id for account in accounts} - office
+        for officer in await desk.store.find(Officer, id_in=sorted(ids), active=True):
+            tell(desk, officer.id, notice, subject="desk", lane=Lane.bulk)
 
 
 def name_of(channel: str, kind: str) -> str:
@@ -65,6 +72,8 @@ def parts_of(name: str) -> tuple[str, str]:
     return channel, kind
 
 
-async def _tell_office(desk: Desk, notice: Notice) -> None:
-    for officer in await resolve(desk, "role:office", await office_unit(desk)):
+async def _tell_office(desk: Desk, notice: Notice) -> set[str]:
+    office = await resolve(desk, "role:office", await office_unit(desk))
+    for officer in office:
         tell(desk, officer.id, notice, subject="desk")
+    return {officer.id for officer in office}

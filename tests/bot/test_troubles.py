@@ -9,7 +9,7 @@ import pytest
 from bot.troubles import ChannelTroubles
 from desk import troubles
 from desk.board_troubles import read_troubles
-from desk.model import Letter
+from desk.model import Lane, Letter
 from roster.model import Role
 from tests.bot.machine import NOW, Machine, open_machine
 
@@ -19,6 +19,7 @@ async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
     async with open_machine(tmp_path) as opened:
         await opened.people("办", "主任", role=Role.office)
         await opened.people("甲")
+        await opened.people("乙", channels=("wecom",))
         yield opened
 
 
@@ -66,25 +67,29 @@ async def test_a_trouble_from_before_the_start_that_nobody_tells_of_again_is_ove
     assert [channel for _, channel, over in await told(machine) if over] == ["wecom", "wecom"]
 
 
-async def test_fault_20_a_gap_of_more_than_a_day_is_told_to_the_office_and_to_nobody_twice(
+async def test_fault_20_after_a_gap_of_more_than_a_day_all_who_use_the_channel_are_told_once_to_resend(
     machine: Machine,
 ) -> None:
     starts_at, ends_at = NOW - timedelta(hours=25), NOW
-    tell = ChannelTroubles(machine.door).of("telegram")
+    tell = ChannelTroubles(machine.door).of("line")
     await tell("gap", f"{starts_at.isoformat()}/{ends_at.isoformat()}")
     # After a crash before the mark moved on it is told once more, with a later end.
-    await ChannelTroubles(machine.door).of("telegram")(
+    await ChannelTroubles(machine.door).of("line")(
         "gap", f"{starts_at.isoformat()}/{(ends_at + timedelta(minutes=1)).isoformat()}"
     )
     letters = await machine.find(Letter, order=("officer_id",))
-    assert [(one.kind, one.officer_id) for one in letters] == [("outage_gap", "主任"), ("outage_gap", "办")]
+    assert [(one.kind, one.officer_id, one.lane) for one in letters] == [
+        ("outage_gap", "主任", Lane.urgent),
+        ("outage_gap", "办", Lane.urgent),
+        ("outage_gap", "甲", Lane.bulk),
+    ]
     assert letters[0].facts == {"starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()}
     assert len(await machine.log("channel_silent")) == 1
     assert await shown(machine) == []  # It is over already.
 
 
 async def test_a_shorter_gap_lost_nothing_and_is_only_logged(machine: Machine) -> None:
-    tell = ChannelTroubles(machine.door).of("telegram")
+    tell = ChannelTroubles(machine.door).of("line")
     await tell("gap", f"{(NOW - timedelta(hours=24)).isoformat()}/{NOW.isoformat()}")
     assert await machine.find(Letter) == []
     assert len(await machine.log("channel_silent")) == 1
