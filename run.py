@@ -31,7 +31,7 @@ WHEEL_MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 LAST_WORDS_SECONDS = 10
 USAGE = """点到 Muster
   python3 run.py [--config FILE]         启动值班台；没有配置时为演示镇 / the desk, or the demonstration town
-  python3 run.py check | import | …      值班台的其他命令 / the desk's other commands: run.py help
+  python3 run.py check | import | …      值班台的其他命令 / the desk's other commands: run.py check --help
   python3 run.py test [pytest args]      CI 的全部检查 / everything CI runs"""
 
 

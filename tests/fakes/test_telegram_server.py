@@ -892,9 +892,13 @@ async def test_it_runs_in_its_own_process_under_control() -> None:
                 stats = (await client.get("/stats")).json()
                 assert (stats["sends"], stats["calls"]["sendmessage"]) == (1, 2)
             await control(fake, "knobs", offline_for=0.3, advance=1)
-            with pytest.raises(NetworkError):
+
+            async def ask_until_away() -> None:
                 for _ in range(50):
                     await bot.get_me()
+
+            with pytest.raises(NetworkError):
+                await ask_until_away()
         finally:
             process.terminate()
         assert process.wait(10) == 0

@@ -182,6 +182,6 @@ async def eventually(condition: Callable[[], "asyncio.Future[T] | T"], seconds: 
         found = condition()
         value = await found if asyncio.isfuture(found) or asyncio.iscoroutine(found) else found
         if value:
-            return value  # type: ignore[return-value]  # Whatever the condition gave, awaited.
+            return value
         assert loop.time() < ends_at, "the condition never came true"
         await asyncio.wait([loop.create_future()], timeout=0.02)

@@ -72,7 +72,7 @@ INCIDENTS = (
         ({"assigned_to_not": "o1"}, ALL - {"i3"}),
         ({"state_in": OPEN_STATES, "received_at_to": at(1), "title_has": "山"}, {"i1"}),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else " ".join(sorted(value)),
 )
 async def test_criteria_find_what_they_say(
     database: Transactions, criteria: dict[str, Any], found: set[str]
