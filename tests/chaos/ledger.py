@@ -1,0 +1,67 @@
+"""Everything the desk has on disk and the platform delivered, read once when all is quiet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from desk.model import ChatMessage, InboxRow, Job, Letter, LetterState
+from desk.ports import Store
+from incidents.model import Attachment, AttachmentState, Draft, Incident, LogLine, Report
+from roster.model import Account, Answer, Officer, RollCall, RollCallState
+from tests.fakes.telegram_model import Send
+
+# What must be over before the books are closed; ladders and clocks of open incidents go on for days.
+SOON_DONE = ("hear", "send", "fetch", "draft", "roll_call_remind", "roll_call_close")
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The records of one desk, and what phones were really shown."""
+
+    inbox: list[InboxRow]
+    jobs: list[Job]
+    letters: list[Letter]
+    drafts: list[Draft]
+    reports: list[Report]
+    incidents: list[Incident]
+    attachments: list[Attachment]
+    roll_calls: list[RollCall]
+    answers: list[Answer]
+    officers: list[Officer]
+    accounts: list[Account]
+    lines: list[LogLine]
+    web: list[ChatMessage]
+    sends: list[Send]
+    files: Path
+
+
+async def read_ledger(store: Store, sends: list[Send], files: Path) -> Ledger:
+    """All records there are."""
+    return Ledger(
+        inbox=await store.find(InboxRow),
+        jobs=await store.find(Job),
+        letters=await store.find(Letter),
+        drafts=await store.find(Draft),
+        reports=await store.find(Report),
+        incidents=await store.find(Incident),
+        attachments=await store.find(Attachment),
+        roll_calls=await store.find(RollCall),
+        answers=await store.find(Answer),
+        officers=await store.find(Officer),
+        accounts=await store.find(Account),
+        lines=await store.find(LogLine, order=("sequence",)),
+        web=await store.find(ChatMessage),
+        sends=list(sends),
+        files=files,
+    )
+
+
+async def unfinished(store: Store) -> dict[str, int]:
+    """What is still under way; empty when all is quiet."""
+    counts = {
+        **{kind: await store.count(Job, kind=kind, parked=False) for kind in SOON_DONE},
+        "inbox": await store.count(InboxRow, state="new"),
+        "letters": await store.count(Letter, state_in=[LetterState.queued, LetterState.sending]),
+        "attachments": await store.count(Attachment, state=AttachmentState.waiting),
+        "roll calls": await store.count(RollCall, state=RollCallState.open),
+    }
+    return {name: count for name, count in counts.items() if count}

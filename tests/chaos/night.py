@@ -1,0 +1,137 @@
+"""A night of kills: the desk lives and dies, people go on acting, and in the morning the books are closed."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.chaos.crowd import Crowd
+from tests.chaos.ledger import Ledger, read_ledger, unfinished
+from tests.chaos.office import Office, Starter
+from tests.fakes.telegram_model import Send
+
+READY_SECONDS = 20.0
+LIFE_SECONDS_MAX = 0.8
+BOOT_SECONDS = 0.3
+ACT_EVERY_SECONDS = 0.1
+DRAIN_SECONDS = 150.0
+COLD_EACH = 20  # One life in so many starts from nothing, the others as a fork after the imports.
+
+
+@dataclass
+class Night:
+    """One office, its crowd, and the process that is killed."""
+
+    office: Office
+    starter: Starter
+    dice: random.Random
+
+    def __post_init__(self) -> None:
+        self.telegram = self.office.telegram
+        self.crowd = Crowd(self.office, self.dice)
+        self.deaths: Counter[str] = Counter()
+        self._ways = {
+            "while it boots": self._die_booting,
+            "at some moment": self._die_some_time,
+            "right after a message arrived": self._die_after_send,
+            "when an update was taken": self._die_after_taking,
+            "while a photo is fetched": self._die_fetching,
+        }
+
+    async def live_and_die(self, number: int) -> None:
+        """One life: people act meanwhile, and at a moment drawn beforehand the desk is killed."""
+        [way] = self.dice.choices(list(self._ways), (2, 4, 4, 3, 1))
+        heard = self._contacts
+        await self.starter.start(cold=number % COLD_EACH == COLD_EACH - 1)
+        acting = asyncio.create_task(self._act())
+        try:
+            if way != "while it boots":
+                await self._until(lambda: self._contacts > heard, READY_SECONDS)
+            await self._ways[way]()
+        finally:
+            self.telegram.on_send = None
+            acting.cancel()
+            await asyncio.gather(acting, return_exceptions=True)
+            code = await self.starter.end(signal.SIGKILL)
+        assert code == -signal.SIGKILL, f"the desk ended by itself ({code}): {self._last_words()}"
+        self.deaths[way] += 1
+
+    async def end(self) -> Ledger:
+        """The last life: everything under way comes to its end, the desk stops in peace, and the books are read."""
+        await self.starter.start()
+        await self.crowd.all_posted()
+        database = self.office.database()
+        await database.start()
+        try:
+            loop = asyncio.get_running_loop()
+            ends_at = loop.time() + DRAIN_SECONDS
+            while True:
+                self.crowd.finish()
+                async with database.read() as store:
+                    left = await unfinished(store)
+                left |= {"updates": waiting} if (waiting := len(self.telegram.unconfirmed)) else {}
+                if not left:
+                    break
+                assert loop.time() < ends_at, f"still under way: {left}; {self._last_words()}"
+                await asyncio.sleep(0.2)
+            code = await self.starter.end(signal.SIGTERM)
+            assert code == 0, f"the desk stopped with {code}: {self._last_words()}"
+            async with database.read() as store:
+                return await read_ledger(store, self.telegram.sends, self.office.folder / "attachments")
+        finally:
+            await database.close()
+
+    async def _act(self) -> None:
+        while True:
+            self.crowd.act()
+            await asyncio.sleep(self.dice.uniform(0, 2 * ACT_EVERY_SECONDS))
+
+    # Ways to die.
+
+    async def _die_booting(self) -> None:
+        await asyncio.sleep(self.dice.uniform(0, BOOT_SECONDS))
+
+    async def _die_some_time(self) -> None:
+        await asyncio.sleep(self.dice.uniform(0, LIFE_SECONDS_MAX))
+
+    async def _die_after_send(self) -> None:
+        """Killed by the platform's own thread: the message is on the phone, and the desk never hears so."""
+        left, pid = self.dice.randint(1, 8), self.starter.pid
+        gone = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def kill(_: Send) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0 and pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                loop.call_soon_threadsafe(gone.set)
+
+        self.telegram.on_send = kill
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIFE_SECONDS_MAX):
+                await gone.wait()
+
+    async def _die_after_taking(self) -> None:
+        goal = self.telegram.world.updates.confirmed + self.dice.randint(1, 8)
+        await self._until(lambda: self.telegram.world.updates.confirmed >= goal, LIFE_SECONDS_MAX)
+
+    async def _die_fetching(self) -> None:
+        goal = self.telegram.calls["file"] + 1
+        await self._until(lambda: self.telegram.calls["file"] >= goal, LIFE_SECONDS_MAX)
+
+    @property
+    def _contacts(self) -> int:
+        calls = self.telegram.calls
+        return calls["getupdates"] if self.office.mode == "polling" else calls["getwebhookinfo"]
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await self.telegram.wait_for(condition, seconds)
+
+    def _last_words(self) -> str:
+        return self.office.log_path.read_text("utf-8", "replace")[-3000:]

@@ -1,0 +1,224 @@
+"""The office that is killed: its configuration, its people on their phones, and the process that serves them."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from bot.channels.webchat.links import make_link
+from bot.clock import SystemClock
+from bot.config import load
+from bot.door import OfficeDoor
+from bot.queue.embedded import EmbeddedQueue
+from bot.store.sql import Database
+from desk.ports import Bell, Desk
+from roster.calendar import Calendar
+from roster.model import Account, Officer, Role, Shift, Unit
+from tests.fakes.telegram_people import Phone
+from tests.fakes.telegram_server import FakeTelegram
+from tests.town.world import free_port
+
+PACE = (
+    12.0  # One office minute lasts 5 seconds, so that ladders, reminders and deadlines fall due among kills.
+)
+UNITS = ("石岐街道", "小榄镇", "三乡镇", "坦洲镇", "黄圃镇", "古镇镇", "沙溪镇", "板芙镇", "神湾镇", "大涌镇")
+REPORTERS_EACH = 3  # Per unit; the last of them uses the web chat.
+REAP_SECONDS = 20.0
+
+CONFIG = """
+[office]
+name = "市应急办"
+[database]
+url = "sqlite+aiosqlite:///{folder}/muster.db"
+[attachments]
+path = "{folder}/attachments"
+[log]
+level = "warning"
+[web]
+port = {port}
+public_url = "http://127.0.0.1:{port}"
+[telegram]
+token = "{token}"
+base_url = "{base_url}"
+mode = "{mode}"
+{secret}
+[limits]
+draft_minutes = 2
+[[post]]
+key = "duty_leader"
+name = "带班领导"
+[[post]]
+key = "duty_officer"
+name = "值班员"
+[[roll_call]]
+name = "抽查"
+cron = "0 8 29 2 *"
+roles = ["officer", "duty", "leader", "office"]
+answer_window_minutes = 4
+on_time_minutes = 2
+remind_after_minutes = [1, 2]
+[[escalation]]
+name = "默认"
+repeat = 0
+steps = [
+    {{ after_minutes = 0, to = ["post:duty_officer"] }},
+    {{ after_minutes = 1, to = ["post:duty_leader"] }},
+    {{ after_minutes = 3, to = ["role:office"] }},
+]
+"""
+
+
+@dataclass
+class Office:
+    """Who works here, and on which phone."""
+
+    telegram: FakeTelegram
+    folder: Path
+    mode: str
+    port: int = field(default_factory=free_port)
+    phones: dict[str, Phone] = field(default_factory=dict)  # officer id -> their Telegram
+    links: dict[str, str] = field(default_factory=dict)  # officer id -> their web-chat token
+    reporters: list[str] = field(default_factory=list)
+    signers: list[str] = field(default_factory=list)
+    callers: list[str] = field(default_factory=list)
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "config.toml"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "desk.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def database(self) -> Database:
+        """The desk's own file, for a look from outside."""
+        return Database(f"sqlite+aiosqlite:///{self.folder}/muster.db")
+
+    async def set_up(self) -> None:
+        """Write the configuration, the people and the fast clock."""
+        text = CONFIG.format(
+            folder=self.folder,
+            port=self.port,
+            token=self.telegram.token,
+            base_url=self.telegram.base_url,
+            mode=self.mode,
+            secret='webhook_secret = "a-long-Secret-7"' if self.mode == "webhook" else "",
+        )
+        self.config_path.write_text(text, "utf-8")
+        self.config_path.chmod(0o600)
+        self.log_path.touch()
+        policy = load(self.config_path, {}).policy(Calendar({}))
+        database, clock = self.database(), SystemClock()
+        await database.start()
+        door = OfficeDoor(database, EmbeddedQueue(database, clock), clock, policy, Bell())
+        async with door.open() as desk:
+            await self._employ(desk)
+        await door.set_pace(PACE)
+        await database.close()
+
+    async def _employ(self, desk: Desk) -> None:
+        people: list[tuple[str, str, Role, str, str]] = []
+        for number, name in enumerate(UNITS):
+            unit = f"u{number}"
+            await desk.store.add(Unit(unit, name, lat=22.5 + number / 20, lon=113.3))
+            people.append((f"{unit}-duty", f"{name}值班员", Role.duty, unit, "duty_officer"))
+            people.append((f"{unit}-leader", f"{name}带班领导", Role.leader, unit, "duty_leader"))
+            for place in range(REPORTERS_EACH):
+                people.append((f"{unit}-{place}", f"{name}信息员{place + 1}", Role.officer, unit, ""))
+        await desk.store.add(Unit("office", "市应急办", kind="city_office", lat=22.516, lon=113.393))
+        people.append(("office-leader", "市带班领导", Role.office, "office", "duty_leader"))
+        people.append(("office-2", "市值班员", Role.office, "office", "duty_officer"))
+        for number, (officer_id, name, role, unit, post) in enumerate(people, 8001):
+            officer = Officer(officer_id, name, unit, phone=f"199-0000-{number}", role=role)
+            await desk.store.add(officer)
+            if post:
+                day = timedelta(days=1)
+                await desk.store.add(
+                    Shift(f"s-{officer_id}", unit, post, officer_id, desk.now - day, desk.now + day)
+                )
+            await self._give_phone(desk, officer, number)
+
+    async def _give_phone(self, desk: Desk, officer: Officer, number: int) -> None:
+        if officer.id.endswith(f"-{REPORTERS_EACH - 1}"):
+            self.links[officer.id] = await make_link(desk, officer)
+        else:
+            await desk.store.add(Account(f"a-{number}", officer.id, "telegram", str(number), desk.now))
+            self.phones[officer.id] = self.telegram.phone(number, officer.name, started=True)
+        if officer.role is Role.officer:
+            self.reporters.append(officer.id)
+        else:
+            self.signers.append(officer.id)
+        if officer.role is Role.office:
+            self.callers.append(officer.id)
+
+
+class Starter:
+    """Gives the desk one life after the other: mostly a fork of a warm process, now and then a cold start."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._warm: Process | None = None
+        self._cold: Process | None = None
+        self.pid: int | None = None
+        self.cold_starts = 0
+
+    async def __aenter__(self) -> "Starter":
+        self._warm = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.chaos.starter", stdin=PIPE, stdout=PIPE
+        )
+        assert await self._answer() == "warm"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.pid is not None:
+            await self.end(signal.SIGKILL)
+        assert self._warm is not None and self._warm.stdin is not None
+        self._warm.stdin.close()
+        await self._warm.wait()
+
+    async def start(self, *, cold: bool = False) -> None:
+        """A desk begins to live."""
+        office = self._office
+        if cold:
+            self.cold_starts += 1
+            with office.log_path.open("ab") as log:
+                words = ("-m", "bot", "run", "--config", str(office.config_path))
+                self._cold = await asyncio.create_subprocess_exec(
+                    sys.executable, *words, stdout=log, stderr=log, start_new_session=True
+                )
+            self.pid = self._cold.pid
+        else:
+            self.pid = int(await self._ask(f"start {office.config_path} {office.log_path}"))
+
+    async def end(self, number: signal.Signals) -> int:
+        """The desk is ended by a signal; returns how: -9 is by SIGKILL, 0 in peace."""
+        assert self.pid is not None
+        pid, self.pid = self.pid, None
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        async with asyncio.timeout(REAP_SECONDS):
+            if self._cold is not None:
+                cold, self._cold = self._cold, None
+                return await cold.wait()
+            return int(await self._ask(f"reap {pid}"))
+
+    async def _ask(self, line: str) -> str:
+        assert self._warm is not None and self._warm.stdin is not None
+        self._warm.stdin.write(f"{line}\n".encode())
+        await self._warm.stdin.drain()
+        return await self._answer()
+
+    async def _answer(self) -> str:
+        assert self._warm is not None and self._warm.stdout is not None
+        line = await self._warm.stdout.readline()
+        assert line, "the starter of desks ended by itself"
+        return line.decode().strip()

@@ -1,0 +1,50 @@
+"""A desk that is killed again and again, at any moment, loses nothing, doubles nothing and skips nothing.
+
+CHAOS_SEED replays the plan of a run; CHAOS_KILLS changes the number of kills, 200 in all."""
+
+import os
+import random
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.checker import broken_promises
+from tests.chaos.night import Night
+from tests.chaos.office import Office, Starter
+from tests.chaos.spoils import spoils
+from tests.fakes.telegram_server import FakeTelegram
+
+KILLS = int(os.environ.get("CHAOS_KILLS", "200"))
+SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
+RETRY_FACTOR = 0.05  # Telegram's webhook pauses of seconds and minutes, so that a night fits into minutes.
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mode", ["polling", "webhook"])
+async def test_rows_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_nothing(
+    mode: str, tmp_path: Path
+) -> None:
+    print(f"CHAOS_SEED={SEED} CHAOS_KILLS={KILLS} {mode}")
+    dice = random.Random(f"{SEED}/{mode}")
+    with FakeTelegram(retry_factor=RETRY_FACTOR) as telegram:
+        office = Office(telegram, tmp_path, mode)
+        await office.set_up()
+        async with Starter(office) as starter:
+            night = Night(office, starter, dice)
+            for number in range(KILLS // 2):
+                await night.live_and_die(number)
+            books = await night.end()
+    told, now = night.crowd.told, datetime.now(UTC)
+    print(f"{sum(night.deaths.values())} kills {dict(night.deaths)}, {starter.cold_starts} cold starts")
+    print(f"{len(told.events)} messages said, {len(books.sends)} shown, {len(books.incidents)} incidents")
+    print(f"roll calls {[call.counts for call in books.roll_calls]}, {len(told.photos)} photos")
+    broken = broken_promises(books, told, now)
+    assert not broken, f"CHAOS_SEED={SEED}: {len(broken)} broken promises\n" + "\n".join(broken[:40])
+
+    for name, spoil in spoils().items():  # The checker itself: each fault done to these books is noticed.
+        words = name.partition("|")[2]
+        noticed = broken_promises(spoil(books, told), told, now)
+        assert any(words in sentence for sentence in noticed), f"{name} was not noticed: {noticed[:3]}"
