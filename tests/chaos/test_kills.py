@@ -18,6 +18,7 @@ from tests.fakes.telegram_server import FakeTelegram
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "200"))
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
+KILLS_ENOUGH = 60  # A shorter night may lack something that could be spoilt.
 RETRY_FACTOR = 0.05  # Telegram's webhook pauses of seconds and minutes, so that a night fits into minutes.
 
 
@@ -44,7 +45,8 @@ async def test_rows_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_n
     broken = broken_promises(books, told, now)
     assert not broken, f"CHAOS_SEED={SEED}: {len(broken)} broken promises\n" + "\n".join(broken[:40])
 
-    for name, spoil in spoils().items():  # The checker itself: each fault done to these books is noticed.
+    # The checker itself: each fault done to these books is noticed.
+    for name, spoil in spoils().items() if KILLS >= KILLS_ENOUGH else ():
         words = name.partition("|")[2]
         noticed = broken_promises(spoil(books, told), told, now)
         assert any(words in sentence for sentence in noticed), f"{name} was not noticed: {noticed[:3]}"
