@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
+from bot.store.columns import Words
 from bot.store.tables import TABLES
 
 Turn = Callable[[Any], Any]
@@ -27,15 +28,21 @@ class RowCodec:
             decoder = own.result_processor(dialect, None)
             if decoder is not None:
                 self._decoders.append((place, decoder))
+        words = {place for place, column in enumerate(table.columns) if isinstance(column.type, Words)}
         self._encoders = [
-            (place, turn) for place, turn in enumerate(self.encoders.values()) if turn is not None
+            (place, turn, place in words)
+            for place, turn in enumerate(self.encoders.values())
+            if turn is not None
         ]
 
     def encode(self, record: Any) -> list[Any]:
         """Driver values in the order of the columns; ValueError for a naive moment or NaN."""
         values = list(self._values(record))
-        for place, turn in self._encoders:
-            values[place] = turn(values[place])
+        for place, turn, is_words in self._encoders:
+            value = values[place]
+            if is_words and value.__class__ is str and value.isascii() and "\0" not in value:
+                continue  # Most words are ids and codes, which need no cleaning.
+            values[place] = turn(value)
         return values
 
     def encode_one(self, name: str, value: Any) -> Any:

@@ -174,7 +174,6 @@ _table(
     InboxRow,
     "inbox",
     _index("state", "received_at", name="inbox_state"),
-    _index("sender", "state", name="inbox_sender"),
 )
 jobs = _table(
     Job,

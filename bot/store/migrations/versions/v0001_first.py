@@ -130,7 +130,6 @@ INDEXES = (
     ("ix_letters_remote", "letters", "remote_id channel"),
     ("ix_letters_state", "letters", "state made_at"),
     ("ix_letters_subject", "letters", "subject officer_id"),
-    ("ix_inbox_sender", "inbox", "sender state"),
     ("ix_inbox_state", "inbox", "state received_at"),
     ("ix_jobs_due", "jobs", "parked lane due_at id"),
     ("ix_jobs_key", "jobs", "key lane due_at id"),
