@@ -1,8 +1,9 @@
 """Brings posts and people together: who is meant by `post:duty_leader` here and now."""
 
+from datetime import datetime
 from typing import Any
 
-from desk.ports import Desk
+from desk.ports import Desk, Store
 from roster.model import Officer, Role, Shift, Unit
 from roster.rota import UNROSTERED_KINDS, holders
 
@@ -13,11 +14,16 @@ _LEVELS_MAX = 5
 
 async def shifts_now(desk: Desk, unit_id: str | None = None) -> list[Shift]:
     """The watches that run at this moment, of one unit or of all."""
-    criteria: dict[str, Any] = {"starts_at_to": desk.now, "ends_at_from": desk.now}
+    return await shifts_at(desk.store, desk.now, unit_id)
+
+
+async def shifts_at(store: Store, at: datetime, unit_id: str | None = None) -> list[Shift]:
+    """The same for any moment."""
+    criteria: dict[str, Any] = {"starts_at_to": at, "ends_at_from": at}
     if unit_id is not None:
         criteria["unit_id"] = unit_id
-    shifts = await desk.store.find(Shift, **criteria)
-    return [shift for shift in shifts if shift.ends_at > desk.now]
+    shifts = await store.find(Shift, **criteria)
+    return [shift for shift in shifts if shift.ends_at > at]
 
 
 async def office_unit(desk: Desk) -> str:

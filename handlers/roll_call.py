@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from desk import answers, asked, roll_calls
 from desk.answers import EXCUSE, Given
-from desk.board import sees_all
+from desk.calling import offers, own_share
 from desk.model import Choice, Inbound, Notice
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Desk
@@ -168,9 +168,10 @@ async def _offer(desk: Desk, message: Inbound, officer: Officer) -> None:
     if not may(officer, Action.call_roll):
         say(desk, message, officer, Notice("not_allowed", {}))
         return
-    plans = [plan.name for plan in desk.policy.roll_calls]
-    choices = tuple(Choice("call", str(position)) for position, _plan in enumerate(plans))
-    say(desk, message, officer, Notice("roll_call_offer", {"plans": plans}, choices))
+    found = await offers(desk.store, desk.policy, officer, desk.now)
+    facts = {"plans": [one.plan.name for one in found], "due": [one.due for one in found]}
+    choices = tuple(Choice("call", str(position)) for position, _offer in enumerate(found))
+    say(desk, message, officer, Notice("roll_call_offer", facts, choices))
 
 
 async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
@@ -182,9 +183,7 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
     if not chosen:
         say(desk, message, officer, Notice("choice_stale", {}))
         return
-    [plan] = chosen
-    if not await sees_all(desk.store, officer):
-        plan = replace(plan, units=(officer.unit_id,))
+    plan = await own_share(desk.store, chosen[0], officer)
     slot = f"manual-{message.channel}-{message.event_id}"
     called = await roll_calls.call(desk, plan, slot, called_by=officer.id)
     if called is not None and called.due_count:

@@ -9,12 +9,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from desk.board import Board, see
-from desk.permissions import Action, NotAllowed, may
+from desk.permissions import NotAllowed
 from desk.ports import Stale, Store
 from desk.retries import retry
 from incidents.model import LogLine, Severity
 from web.log import ALARMING, LogEntryView, view_lines, visible_lines
-from web.roll_calls import shows_passcode
+from web.roll_calls import read_offers, shows_passcode
 from web.screen import Screen, field
 from web.sessions import Viewer, acting_officer
 
@@ -40,7 +40,8 @@ class BoardPage:
 
     async def page(self, request: Request, viewer: Viewer) -> Response:
         """The whole page."""
-        return self._screen.page(request, viewer, "board.html", **await self._facts(viewer))
+        facts, to_call = await self._facts(viewer), await read_offers(self._screen, viewer)
+        return self._screen.page(request, viewer, "board.html", offers=to_call, **facts)
 
     async def part(self, request: Request, viewer: Viewer) -> Response:
         """Only what changes."""
@@ -65,7 +66,6 @@ class BoardPage:
         async with screen.door.read() as store:
             board = await see(store, screen.door.policy, screen.now, viewer.officer)
             lines = await _latest(store, viewer, board)
-            officer = await acting_officer(store, viewer)
         return {
             "board": board,
             "figures": _figures(board),
@@ -76,8 +76,6 @@ class BoardPage:
                 for view in board.open_roll_calls
             },
             "alarming": ALARMING,
-            "plans": [plan.name for plan in screen.door.policy.roll_calls],
-            "may_call": officer is not None and may(officer, Action.call_roll),
         }
 
 

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 from desk import roll_calls
 from desk.board_roll_calls import view_counted, view_roll_call
 from desk.board_views import RollCallView
-from desk.permissions import Action, NotAllowed, may, require
+from desk.calling import Offer, offers, own_share
+from desk.permissions import Action, NotAllowed, may
 from desk.ports import Stale, Store
 from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
 from web.screen import Screen, field
@@ -85,6 +86,13 @@ async def read_roll_call(
     return view_roll_call(call, answers, people, units), answers
 
 
+async def read_offers(screen: Screen, viewer: Viewer) -> list[Offer]:
+    """What the viewer may call now, each with its number; only for a whole page, not for each of its news."""
+    async with screen.door.read() as store:
+        officer = await acting_officer(store, viewer)
+        return await offers(store, screen.door.policy, officer, screen.now) if officer else []
+
+
 class RollCallPages:
     """The answers about roll calls."""
 
@@ -94,7 +102,8 @@ class RollCallPages:
     async def many(self, request: Request, viewer: Viewer) -> Response:
         """The newest roll calls."""
         facts = await self._list_facts(request, viewer)
-        return self._screen.page(request, viewer, "roll_calls.html", **facts)
+        to_call = await read_offers(self._screen, viewer)
+        return self._screen.page(request, viewer, "roll_calls.html", offers=to_call, **facts)
 
     async def many_part(self, request: Request, viewer: Viewer) -> Response:
         """The list alone, fetched again when something happens."""
@@ -126,7 +135,7 @@ class RollCallPages:
             if officer is None:
                 raise HTTPException(403)
             try:
-                require(officer, Action.call_roll)
+                plan = await own_share(desk.store, plan, officer)
             except NotAllowed as error:
                 raise HTTPException(403) from error
             called = await roll_calls.call(desk, plan, f"manual-{nonce}", called_by=officer.id)
@@ -160,14 +169,11 @@ class RollCallPages:
         cursor = request.query_params.get("cursor", "")[:64]
         async with self._screen.door.read() as store:
             views, following = await list_roll_calls(store, viewer, cursor, PAGE_CALLS)
-            officer = await acting_officer(store, viewer)
         return {
             "views": views,
             "following": following,
             "is_later": bool(cursor),
             "query": request.url.query,
-            "plans": [plan.name for plan in self._screen.door.policy.roll_calls],
-            "may_call": officer is not None and may(officer, Action.call_roll),
         }
 
     async def _facts(self, viewer: Viewer, roll_call_id: str) -> dict[str, Any]:

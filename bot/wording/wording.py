@@ -106,6 +106,11 @@ class Wording:
         """What stands on a button: its verb, and whom or which one when several would read the same."""
         label = self._words.choices.get(choice.verb) or self._words.say["choose"]
         about = one_line(_about(choice, place, facts), 2 * LABEL_MAX)
+        due = _due(choice, facts)
+        if due is not None:  # How many will be asked is read before it is pressed, however long the name.
+            many = self._words.say["due"].replace("{count}", str(due))
+            room = LABEL_MAX - len(label.replace("{who}", "")) - len(many)
+            return label.replace("{who}", cut(about, room) + many)
         if "{who}" in label:
             return cut(label.replace("{who}", about).strip(" ：:"), LABEL_MAX)
         whole = f"{label} {about}".strip()
@@ -124,6 +129,15 @@ def _about(choice: Choice, place: int, facts: Mapping[str, Any]) -> str:
     if choice.verb == "call":
         return _one_of(facts.get("plans"), int(choice.ref)) if choice.ref.isdecimal() else ""
     return _one_of(facts.get("to_sign"), place) if choice.verb == "sign" else ""
+
+
+def _due(choice: Choice, facts: Mapping[str, Any]) -> int | None:
+    """How many people a roll call would ask."""
+    found = facts.get("due")
+    if choice.verb != "call" or not choice.ref.isdecimal() or not isinstance(found, Sequence):
+        return None
+    place = int(choice.ref)
+    return found[place] if place < len(found) and isinstance(found[place], int) else None
 
 
 def _one_of(values: Any, place: int) -> str:

@@ -353,6 +353,13 @@ async def test_a_leader_calls_the_own_unit_and_who_leads_the_watch_calls_all(cha
         await chat.pass_minutes(15)
 
 
+async def test_input_64_how_many_a_roll_call_will_ask_stands_on_its_button(chat: Chat) -> None:
+    for name, due in (("李领", 2), ("简局", 5)):
+        await chat[name].say("点名")
+        [(label, _)] = chat[name].card("马上点哪一个").choices
+        assert label == f"点名：晚点名（{due} 人）"
+
+
 async def test_whoever_may_not_call_the_roll_is_told_so(chat: Chat) -> None:
     await chat["邓值"].say("点名")
     await chat["邓值"].press_token("call:0")

@@ -212,10 +212,21 @@ async def test_only_leaders_and_the_office_call_the_roll(world: World) -> None:
         answer = await world.press(client, "/roll-calls/start", plan=PLAN.name, nonce=f"nonce-{who}")
         assert answer.status_code == status, who
         assert ("立即点名" in (await client.get("/board")).text) is (status == 303)
+    async with world.door.read() as store:
+        [call] = await store.find(RollCall)
+    assert set(await world.lines_of(call)) == {"o-liang", "o-chen"}, "a town's leader calls the own town only"
     unknown = await world.press(
         await world.signed_in("o-jian"), "/roll-calls/start", plan="x", nonce="12345678"
     )
     assert unknown.status_code == 400
+
+
+async def test_input_64_how_many_a_roll_call_will_ask_is_read_before_it_is_pressed(world: World) -> None:
+    for who, due in (("o-jian", 3), ("o-liang", 2)):
+        client = await world.signed_in(who)
+        for path in ("/board", "/roll-calls"):
+            assert f"{PLAN.name}（应到 {due}）" in (await client.get(path)).text
+    assert "应到" not in (await (await world.signed_in("o-chen")).get("/board")).text
 
 
 async def test_a_person_concludes_with_a_reason_and_the_ledger_keeps_who(world: World) -> None:

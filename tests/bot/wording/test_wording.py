@@ -185,6 +185,17 @@ def test_plans_stand_on_the_buttons_that_call() -> None:
     assert [label for label, _ in ZH.render(offer, NOW).choices] == ["点名：夜间点名", "点名"]
 
 
+def test_input_64_how_many_a_roll_call_asks_stands_on_its_button_however_long_its_name() -> None:
+    choices = tuple(Choice("call", str(place)) for place in range(3))
+    facts = {"plans": ["早点名", "夜" * 30, "晚点名"], "due": [26, 1200]}
+    for office, labels in (
+        (ZH, ["点名：早点名（26 人）", "点名：夜夜夜夜夜夜夜夜…（1200 人）", "点名：晚点名"]),
+        (EN, ["Call: 早点名 (26)", "Call: 夜夜夜夜夜夜… (1200)", "Call: 晚点名"]),
+    ):
+        shown = [label for label, _ in office.render(Notice("roll_call_offer", facts, choices), NOW).choices]
+        assert shown == labels and all(len(label) <= 20 for label in shown)
+
+
 def test_several_incidents_to_sign_are_told_apart_by_number() -> None:
     numbers = [NUMBER, "ZS-20261124-005"]
     choices = (Choice("sign", ID), Choice("sign", ID[::-1]))

@@ -1,0 +1,43 @@
+"""Which roll an officer may call now, and how many it would ask: the same at every door."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from desk.board import sees_all
+from desk.permissions import Action, may, require
+from desk.policy import Policy
+from desk.ports import Store
+from desk.recipients import shifts_at
+from roster.model import Officer, RollCallPlan, Unit
+from roster.roll_call import audience
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan as far as this officer may call it, and how many it would ask at this moment."""
+
+    plan: RollCallPlan
+    due: int
+
+
+async def own_share(store: Store, plan: RollCallPlan, officer: Officer) -> RollCallPlan:
+    """The plan as far as this officer may call it: a leader the own unit, the office all. Raises NotAllowed."""
+    require(officer, Action.call_roll)
+    return plan if await sees_all(store, officer) else replace(plan, units=(officer.unit_id,))
+
+
+async def offers(store: Store, policy: Policy, officer: Officer, now: datetime) -> list[Offer]:
+    """Every plan with its number, in the policy's order; none for who may not call: seen before it is pressed."""
+    if not may(officer, Action.call_roll):
+        return []
+    shifts = await shifts_at(store, now)
+    units = await store.find(Unit)
+    if any(plan.roles for plan in policy.roll_calls):
+        people = await store.find(Officer, active=True)
+    else:
+        people = await store.find(Officer, active=True, id_in=sorted({one.officer_id for one in shifts}))
+    found = []
+    for plan in policy.roll_calls:
+        own = await own_share(store, plan, officer)
+        found.append(Offer(own, len(audience(own, shifts, people, units, now))))
+    return found
