@@ -147,7 +147,7 @@ async def test_the_moment_is_read_when_the_turn_has_come_and_stands_still(office
 
 
 @pytest.mark.parametrize(("step", "seen"), [(-1.9, 0.0), (-2.0, -2.0), (-3600.0, -3600.0), (0.5, 0.5)])
-async def test_row_27_a_small_step_back_of_the_clock_is_not_seen(
+async def test_fault_27_a_small_step_back_of_the_clock_is_not_seen(
     office: Office, step: float, seen: float
 ) -> None:
     async with office.door.open() as desk:

@@ -25,7 +25,7 @@ RETRY_FACTOR = 0.05  # Telegram's webhook pauses of seconds and minutes, so that
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
-async def test_rows_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_nothing(
+async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_nothing(
     mode: str, tmp_path: Path
 ) -> None:
     print(f"CHAOS_SEED={SEED} CHAOS_KILLS={KILLS} {mode}")

@@ -100,7 +100,7 @@ async def test_the_scheduler_sends_each_bulletin_once(chat: Chat) -> None:
     assert len(await chat.letters("bulletin_daily")) == 1
 
 
-async def test_row_42_a_bulletin_that_means_nobody_goes_to_who_leads_the_watch(chat: Chat) -> None:
+async def test_fault_42_a_bulletin_that_means_nobody_goes_to_who_leads_the_watch(chat: Chat) -> None:
     await chat.change_officer("欧办", active=False)
     chat.clock.at = FIVE
     async with chat.desk() as desk:

@@ -55,7 +55,7 @@ async def test_the_ladder_is_frozen_when_the_incident_is_opened() -> None:
         assert (await chat.incident()).ladder == LADDER
 
 
-async def test_row_31_the_roster_is_read_at_each_step(chat: Chat) -> None:
+async def test_fault_31_the_roster_is_read_at_each_step(chat: Chat) -> None:
     await fire(chat)
     await chat.roster(("马同", NORTH, "duty_leader"))
     await chat.pass_minutes(3)
@@ -73,7 +73,7 @@ async def test_a_step_whose_post_nobody_holds_is_passed_over_at_once_and_said_in
     assert await chat.paged() == ["李领", "欧办"]
 
 
-async def test_row_32_an_empty_ladder_pages_the_fallback_and_says_so(chat: Chat) -> None:
+async def test_fault_32_an_empty_ladder_pages_the_fallback_and_says_so(chat: Chat) -> None:
     await chat.roster()
     await chat.change_officer("欧办", active=False)
     await fire(chat)
@@ -82,7 +82,7 @@ async def test_row_32_an_empty_ladder_pages_the_fallback_and_says_so(chat: Chat)
     assert [facts["told"] for facts in await chat.logged("ladder_empty")] == [["李领"]]
 
 
-async def test_row_32_the_fallback_is_paged_again_in_every_further_walk(chat: Chat) -> None:
+async def test_fault_32_the_fallback_is_paged_again_in_every_further_walk(chat: Chat) -> None:
     await chat.roster()
     await chat.change_officer("欧办", active=False)
     await fire(chat)
@@ -91,7 +91,7 @@ async def test_row_32_the_fallback_is_paged_again_in_every_further_walk(chat: Ch
     assert len(await chat.logged("ladder_empty")) == len(await chat.paged())
 
 
-async def test_row_42_when_nobody_at_all_is_known_the_log_says_so_and_it_goes_on_trying(chat: Chat) -> None:
+async def test_fault_42_when_nobody_at_all_is_known_the_log_says_so_and_it_goes_on_trying(chat: Chat) -> None:
     await chat.roster()
     for name in ("欧办", "李领", "郑管", "何东", "简局"):
         await chat.change_officer(name, active=False)
@@ -123,7 +123,7 @@ async def test_an_unheard_page_climbs_only_when_nobody_else_holds_the_same_rung(
     assert (await chat.paged())[-1] == "李领"
 
 
-async def test_row_32_a_ladder_that_reaches_nobody_pages_each_fallback_group_in_turn_and_does_not_spin() -> (
+async def test_fault_32_a_ladder_that_reaches_nobody_pages_each_fallback_group_in_turn_and_does_not_spin() -> (
     None
 ):
     async with open_chat(replace(POLICY, fallback=("role:office", "role:admin"))) as chat:
@@ -137,7 +137,7 @@ async def test_row_32_a_ladder_that_reaches_nobody_pages_each_fallback_group_in_
         assert len(await chat.find(Letter, kind="incident_page")) == count
 
 
-async def test_row_32_with_every_phone_gone_the_desk_keeps_trying_at_the_ladder_s_pace(chat: Chat) -> None:
+async def test_fault_32_with_every_phone_gone_the_desk_keeps_trying_at_the_ladder_s_pace(chat: Chat) -> None:
     await unreach(chat, *(name for name in chat.phones if name != "陈村"))
     incident = await fire(chat)
     first = len(await chat.paged())
@@ -171,7 +171,7 @@ async def test_an_unsigned_incident_is_never_dropped(chat: Chat) -> None:
     assert len(await chat.paged()) > before
 
 
-async def test_row_29_the_signature_before_the_step_leaves_the_step_nothing_to_do(chat: Chat) -> None:
+async def test_fault_29_the_signature_before_the_step_leaves_the_step_nothing_to_do(chat: Chat) -> None:
     await fire(chat)
     chat.clock.advance(minutes=3)  # The step is due and has not run.
     incident = await chat.incident()
@@ -182,7 +182,7 @@ async def test_row_29_the_signature_before_the_step_leaves_the_step_nothing_to_d
     assert await chat.paged() == ["邓值"]
 
 
-async def test_row_29_the_step_before_the_signature_keeps_its_page_from_leaving(chat: Chat) -> None:
+async def test_fault_29_the_step_before_the_signature_keeps_its_page_from_leaving(chat: Chat) -> None:
     await fire(chat)
     incident = await chat.incident()
     chat.clock.advance(minutes=3)
@@ -196,7 +196,7 @@ async def test_row_29_the_step_before_the_signature_keeps_its_page_from_leaving(
     assert not chat["李领"].saw("签收")
 
 
-async def test_row_29_in_one_transaction_no_page_leaves_either(chat: Chat) -> None:
+async def test_fault_29_in_one_transaction_no_page_leaves_either(chat: Chat) -> None:
     await fire(chat)
     incident = await chat.incident()
     chat.clock.advance(minutes=3)
@@ -206,7 +206,7 @@ async def test_row_29_in_one_transaction_no_page_leaves_either(chat: Chat) -> No
     assert not chat["李领"].saw("签收")
 
 
-async def test_row_30_the_second_signature_is_refused_with_who_has_it(chat: Chat) -> None:
+async def test_fault_30_the_second_signature_is_refused_with_who_has_it(chat: Chat) -> None:
     await fire(chat)
     await sign(chat, "邓值")
     with pytest.raises(AlreadySigned) as refused:

@@ -155,7 +155,7 @@ async def test_a_leader_with_a_hundred_silent_people_gets_a_readable_list(chat: 
     assert all(f"员{number:03d}" in told for number in range(100))
 
 
-async def test_row_42_an_empty_audience_is_the_roster_s_fault_and_the_leader_hears_it(chat: Chat) -> None:
+async def test_fault_42_an_empty_audience_is_the_roster_s_fault_and_the_leader_hears_it(chat: Chat) -> None:
     await chat.roster(("简局", OFFICE, "duty_leader"))
     called = await call(chat, replace(PLAN, units=("北镇",)))
     assert (called.state, called.due_count, called.counts) == (RollCallState.closed, 0, {})
@@ -179,7 +179,7 @@ async def test_closing_twice_changes_and_tells_nothing_more(chat: Chat) -> None:
     assert len(await chat.find(Letter)) == before
 
 
-async def test_row_27_a_clock_that_steps_back_closes_nothing_early(chat: Chat) -> None:
+async def test_fault_27_a_clock_that_steps_back_closes_nothing_early(chat: Chat) -> None:
     called = await call(chat)
     chat.clock.advance(minutes=-60)
     async with chat.desk() as desk:
@@ -187,7 +187,7 @@ async def test_row_27_a_clock_that_steps_back_closes_nothing_early(chat: Chat) -
     assert (await chat.roll_call()).state is RollCallState.open
 
 
-async def test_row_27_a_clock_that_jumps_ahead_or_a_desk_that_was_away_makes_nobody_silent(
+async def test_fault_27_a_clock_that_jumps_ahead_or_a_desk_that_was_away_makes_nobody_silent(
     chat: Chat,
 ) -> None:
     await call(chat)
@@ -203,7 +203,7 @@ async def test_row_27_a_clock_that_jumps_ahead_or_a_desk_that_was_away_makes_nob
     assert call_after.counts == {"present": 1, "no_answer": 4}
 
 
-async def test_row_35_five_hundred_answers_are_all_taken_and_a_report_is_paged(chat: Chat) -> None:
+async def test_fault_35_five_hundred_answers_are_all_taken_and_a_report_is_paged(chat: Chat) -> None:
     async with chat.desk() as desk:
         people = [Officer(f"o-n{number}", f"员{number}", "u-east") for number in range(500)]
         await desk.store.add(*people)

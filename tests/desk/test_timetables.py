@@ -56,7 +56,7 @@ async def test_at_its_moment_the_roll_is_called_once_however_often_it_is_looked_
         (60, RollCallState.missed, False),
     ],
 )
-async def test_row_28_after_a_stop_it_is_caught_up_inside_the_window_else_recorded_as_missed(
+async def test_fault_28_after_a_stop_it_is_caught_up_inside_the_window_else_recorded_as_missed(
     minutes: float, state: RollCallState, make_up: bool
 ) -> None:
     async with office() as chat:
@@ -70,7 +70,7 @@ async def test_row_28_after_a_stop_it_is_caught_up_inside_the_window_else_record
         assert asked == (0 if state is RollCallState.missed else 5)
 
 
-async def test_row_28_twenty_restarts_change_nothing() -> None:
+async def test_fault_28_twenty_restarts_change_nothing() -> None:
     async with office() as chat:
         await look(chat, EIGHT - timedelta(minutes=5))
         for _ in range(20):
@@ -93,7 +93,7 @@ async def test_a_slot_given_twice_is_called_once_and_missed_once() -> None:
         assert len(await chat.logged("roll_call_missed")) == 1
 
 
-async def test_row_27_a_clock_that_steps_back_calls_nothing_again() -> None:
+async def test_fault_27_a_clock_that_steps_back_calls_nothing_again() -> None:
     async with office() as chat:
         await look(chat, EIGHT - timedelta(minutes=5))
         await look(chat, EIGHT)

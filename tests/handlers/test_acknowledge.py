@@ -90,7 +90,7 @@ async def test_the_second_taker_hears_who_has_it(chat: Chat) -> None:
     assert (await chat.incident()).signed_by == "o-李领"
 
 
-async def test_row_30_the_earlier_rung_s_card_says_who_signed_and_has_no_button_left(chat: Chat) -> None:
+async def test_fault_30_the_earlier_rung_s_card_says_who_signed_and_has_no_button_left(chat: Chat) -> None:
     await fire(chat)
     card = chat["邓值"].card("签收")
     await chat.pass_minutes(3)
@@ -98,7 +98,7 @@ async def test_row_30_the_earlier_rung_s_card_says_who_signed_and_has_no_button_
     assert "李领 已签收" in card.text and card.choices == ()
 
 
-async def test_row_23_fifty_taps_have_one_effect(chat: Chat) -> None:
+async def test_input_23_fifty_taps_have_one_effect(chat: Chat) -> None:
     incident = await fire(chat)
     phone = chat["邓值"]
     card = phone.card("签收")
@@ -112,7 +112,7 @@ async def test_row_23_fifty_taps_have_one_effect(chat: Chat) -> None:
     assert len([text for text in chat["陈村"].texts if "正在核实" in text]) == 1
 
 
-async def test_row_23_the_button_of_a_closed_incident_is_answered_politely(chat: Chat) -> None:
+async def test_input_23_the_button_of_a_closed_incident_is_answered_politely(chat: Chat) -> None:
     incident = await fire(chat)
     await chat.pass_minutes(3)
     stale = chat["李领"].card("签收").choices
@@ -125,7 +125,7 @@ async def test_row_23_the_button_of_a_closed_incident_is_answered_politely(chat:
     assert (await chat.get(Incident, incident.id)).state is State.closed
 
 
-async def test_row_24_an_officer_pressing_the_leader_s_button_is_refused_and_logged(chat: Chat) -> None:
+async def test_input_24_an_officer_pressing_the_leader_s_button_is_refused_and_logged(chat: Chat) -> None:
     incident = await fire(chat)
     for name in ("陈村", "郭东"):
         await chat[name].press_token(f"sign:{incident.id}", private=False)
@@ -134,7 +134,7 @@ async def test_row_24_an_officer_pressing_the_leader_s_button_is_refused_and_log
     assert len(await chat.logged("choice_refused")) == 2
 
 
-async def test_row_22_a_button_made_by_hand_is_refused_and_logged(chat: Chat) -> None:
+async def test_input_22_a_button_made_by_hand_is_refused_and_logged(chat: Chat) -> None:
     await fire(chat)
     for ref in ("..", "x" * 60, "01ARZ3NDEKTSV4RRFFQ69G5FAV", ""):
         await chat["邓值"].press_token(f"sign:{ref}")

@@ -77,7 +77,7 @@ async def test_a_command_word_inside_a_sentence_is_a_report(chat: Chat) -> None:
     assert (await chat.the(Draft)).text == "状态 很不好，水漫进来了"
 
 
-async def test_row_25_a_channel_or_an_anonymous_administrator_is_nobody(chat: Chat) -> None:
+async def test_input_25_a_channel_or_an_anonymous_administrator_is_nobody(chat: Chat) -> None:
     group = chat.stranger("-1001234")
     await group.say("签收 ZS-20261124-001", private=False)
     await group.press_token("call:0", private=False)

@@ -8,19 +8,21 @@ from desk.model import Letter
 from incidents.model import Attachment, AttachmentState, Draft, Incident, Place, Report
 from tests.handlers.chat import SPOT, Chat
 
-PLACES = {
-    "row_5_nan": Place(math.nan, math.nan),
-    "row_5_infinite": Place(math.inf, 113.0),
-    "row_6_zero": Place(0.0, 0.0),
-    "row_6_latitude_91": Place(91.0, 113.0),
-    "row_6_longitude_181": Place(22.0, 181.0),
-    "row_6_swapped": Place(113.2402, 22.6741),
+PLACES = {  # The number is the row.
+    "5_nan": Place(math.nan, math.nan),
+    "5_infinite": Place(math.inf, 113.0),
+    "6_zero": Place(0.0, 0.0),
+    "6_latitude_91": Place(91.0, 113.0),
+    "6_longitude_181": Place(22.0, 181.0),
+    "6_swapped": Place(113.2402, 22.6741),
     "another_country": Place(48.85, 2.35),
 }
 
 
 @pytest.mark.parametrize("name", PLACES)
-async def test_a_point_nobody_can_believe_is_kept_as_words_and_drawn_on_no_map(chat: Chat, name: str) -> None:
+async def test_input_5_and_6_a_point_nobody_can_believe_is_kept_as_words_and_drawn_on_no_map(
+    chat: Chat, name: str
+) -> None:
     await chat["陈村"].say("五金厂起火")
     await chat["陈村"].send_place(PLACES[name])
     incident = await chat.incident()
@@ -31,7 +33,7 @@ async def test_a_point_nobody_can_believe_is_kept_as_words_and_drawn_on_no_map(c
 
 
 @pytest.mark.parametrize("name", PLACES)
-async def test_such_a_point_in_a_follow_up_spoils_no_incident(chat: Chat, name: str) -> None:
+async def test_input_5_and_6_such_a_point_in_a_follow_up_spoils_no_incident(chat: Chat, name: str) -> None:
     await chat["陈村"].say("五金厂起火")
     await chat["陈村"].send_place()
     await chat["陈村"].send_place(PLACES[name])
@@ -41,13 +43,13 @@ async def test_such_a_point_in_a_follow_up_spoils_no_incident(chat: Chat, name: 
 
 
 @pytest.mark.parametrize("length", [4_096, 4_097, 5_000])
-async def test_row_11_a_long_text_is_kept_whole(chat: Chat, length: int) -> None:
+async def test_input_11_a_long_text_is_kept_whole(chat: Chat, length: int) -> None:
     text = "水" * (length - 2) + "起火"
     await chat["陈村"].say(text)
     assert (await chat.the(Draft)).text == text
 
 
-async def test_row_11_a_text_of_a_million_is_cut_at_the_limit_and_says_so(chat: Chat) -> None:
+async def test_input_11_a_text_of_a_million_is_cut_at_the_limit_and_says_so(chat: Chat) -> None:
     await chat["陈村"].say("地点：泰丰路，起火" + "水" * 1_000_000)
     await chat["陈村"].say("又" * 1_000_000)
     for report in await chat.find(Report):
@@ -58,7 +60,7 @@ async def test_row_11_a_text_of_a_million_is_cut_at_the_limit_and_says_so(chat: 
 @pytest.mark.parametrize(
     "text", ["😭😭😭", "   \n ", "\u200b\u200c\u200d", "\u202e\u2066", "。。。", "\x00"], ids=ascii
 )
-async def test_row_12_and_13_signs_without_words_are_kept_and_the_event_is_asked_for(
+async def test_input_12_and_13_signs_without_words_are_kept_and_the_event_is_asked_for(
     chat: Chat, text: str
 ) -> None:
     await chat["陈村"].photo(text)
@@ -82,7 +84,7 @@ async def test_row_12_and_13_signs_without_words_are_kept_and_the_event_is_asked
     ],
     ids=ascii,
 )
-async def test_rows_14_to_19_what_looks_like_code_stays_literal(chat: Chat, text: str) -> None:
+async def test_input_14_to_19_what_looks_like_code_stays_literal(chat: Chat, text: str) -> None:
     told = f"地点：泰丰路，起火 {text}"
     await chat["陈村"].say(told)
     assert (await chat.the(Report)).text == told
@@ -95,13 +97,13 @@ async def test_rows_14_to_19_what_looks_like_code_stays_literal(chat: Chat, text
 @pytest.mark.parametrize(
     "text", ["2月30日仓库起火", "24:00仓库起火", "明天三点仓库起火", "2027年1月1日8点仓库起火"]
 )
-async def test_row_65_a_time_that_cannot_be_is_asked_back_and_never_guessed(chat: Chat, text: str) -> None:
+async def test_input_65_a_time_that_cannot_be_is_asked_back_and_never_guessed(chat: Chat, text: str) -> None:
     await chat["陈村"].say(f"地点：泰丰路，{text}")
     assert (await chat.incident()).occurred_at is None
     assert chat["陈村"].saw("待补充", "时间")
 
 
-async def test_row_65_the_answer_fills_the_time(chat: Chat) -> None:
+async def test_input_65_the_answer_fills_the_time(chat: Chat) -> None:
     await chat["陈村"].say("地点：泰丰路，2月30日仓库起火")
     await chat["陈村"].say("今天凌晨2点10分")
     occurred = (await chat.incident()).occurred_at
@@ -161,7 +163,7 @@ async def test_a_forwarded_command_commands_nothing(chat: Chat) -> None:
     assert await chat.find(Draft, state="cancelled") == []
 
 
-async def test_row_22_a_hand_made_button_of_another_kind_is_refused_politely(chat: Chat) -> None:
+async def test_input_22_a_hand_made_button_of_another_kind_is_refused_politely(chat: Chat) -> None:
     for token in (
         "nonsense:1",
         "separate:..",

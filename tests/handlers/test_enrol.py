@@ -41,7 +41,7 @@ async def test_a_used_code_binds_nobody_else(chat: Chat) -> None:
     assert await account_at(chat, "second") == []
 
 
-async def test_row_26_of_two_phones_at_once_exactly_one_wins_and_both_are_logged(chat: Chat) -> None:
+async def test_input_26_of_two_phones_at_once_exactly_one_wins_and_both_are_logged(chat: Chat) -> None:
     code = await chat.invite("马同")
     first, second = chat.stranger("first"), chat.stranger("second")
     await first.hand_in(first.message("start", code), second.message("start", code))
@@ -60,7 +60,7 @@ async def test_the_same_phone_pressing_its_link_twice_is_not_frightened(chat: Ch
     assert len(await chat.logged("enrolled")) == 1
 
 
-async def test_row_27_expired_foreign_and_cut_codes_all_read_the_same(chat: Chat) -> None:
+async def test_input_27_expired_foreign_and_cut_codes_all_read_the_same(chat: Chat) -> None:
     code = await chat.invite("马同")
     chat.clock.advance(hours=24, seconds=1)
     answers = []
@@ -80,7 +80,7 @@ async def test_a_code_is_good_to_its_very_last_moment(chat: Chat) -> None:
     assert chat.stranger("new").saw("绑定成功")
 
 
-async def test_row_27_guessing_is_locked_after_five_an_hour_even_for_a_true_code(chat: Chat) -> None:
+async def test_input_27_guessing_is_locked_after_five_an_hour_even_for_a_true_code(chat: Chat) -> None:
     phone = chat.stranger("guesser")
     for number in range(5):
         await phone.start(f"{number:022d}")
@@ -92,7 +92,7 @@ async def test_row_27_guessing_is_locked_after_five_an_hour_even_for_a_true_code
     assert phone.saw("绑定成功")
 
 
-async def test_row_28_a_code_pressed_inside_a_group_is_burned(chat: Chat) -> None:
+async def test_input_28_a_code_pressed_inside_a_group_is_burned(chat: Chat) -> None:
     code = await chat.invite("马同")
     await chat.stranger("group").start(code, private=False)
     assert chat.stranger("group").saw("绑定码不能在群里用")
@@ -108,7 +108,7 @@ async def test_a_used_code_shown_in_a_group_keeps_the_name_of_who_used_it(chat: 
     assert (await chat.the(Invite)).used_by == "line:new"
 
 
-async def test_row_29_a_new_phone_is_told_to_the_old_one_and_to_the_leader(chat: Chat) -> None:
+async def test_input_29_a_new_phone_is_told_to_the_old_one_and_to_the_leader(chat: Chat) -> None:
     await chat.stranger("new").start(await chat.invite("邓值"))
     assert chat["邓值"].saw("已换到另一部手机")
     assert chat["李领"].saw("邓值", "换绑")
@@ -155,7 +155,7 @@ async def test_a_stranger_gets_one_polite_sentence_an_hour_and_is_written_down(c
     assert len(phone.shown) == 2
 
 
-async def test_row_30_a_former_officer_is_treated_as_a_stranger(chat: Chat) -> None:
+async def test_input_30_a_former_officer_is_treated_as_a_stranger(chat: Chat) -> None:
     await chat.change_officer("陈村", active=False)
     await chat["陈村"].say("五金厂起火")
     assert chat["陈村"].saw("您还没有登记")

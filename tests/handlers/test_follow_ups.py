@@ -151,7 +151,7 @@ async def test_an_edited_follow_up_corrects_that_follow_up(chat: Chat) -> None:
     assert follow_up.text == "一人受伤"
 
 
-async def test_row_7_edits_of_one_message_apply_in_order_and_each_once(chat: Chat) -> None:
+async def test_fault_7_edits_of_one_message_apply_in_order_and_each_once(chat: Chat) -> None:
     told = await fire(chat)
     phone = chat["陈村"]
     edits = [
@@ -239,7 +239,7 @@ async def test_casualties_are_told_at_once_even_in_a_flood(chat: Chat) -> None:
     assert chat["邓值"].saw("死亡3人")
 
 
-async def test_row_60_beyond_the_limit_reports_fold_into_the_last_incident_and_page_nobody_more() -> None:
+async def test_input_60_beyond_the_limit_reports_fold_into_the_last_incident_and_page_nobody_more() -> None:
     async with open_chat(pages_per_reporter_per_hour=3, messages_per_minute=1000) as chat:
         for number in range(12):
             await chat["陈村"].say(f"/report 地点：泰丰路{number:02d}号，起火{number:02d}")
@@ -267,7 +267,7 @@ async def test_folding_never_buries_a_report_in_an_incident_that_has_ended() -> 
         assert folded.incident_id != newest.id
 
 
-async def test_row_60_attachments_beyond_the_limit_are_named_and_not_fetched() -> None:
+async def test_input_60_attachments_beyond_the_limit_are_named_and_not_fetched() -> None:
     async with open_chat(attachments_per_report_max=5) as chat:
         await fire(chat)
         for _ in range(8):

@@ -225,7 +225,7 @@ async def test_the_rest_of_an_album_whose_caption_said_it_all_joins_the_first_re
     assert len(phone.shown) == 1
 
 
-async def test_row_36_a_report_stands_without_the_picture_that_could_not_be_fetched(chat: Chat) -> None:
+async def test_fault_36_a_report_stands_without_the_picture_that_could_not_be_fetched(chat: Chat) -> None:
     picture = chat["陈村"].picture()
     del chat.line.files[picture.remote_id]
     await chat["陈村"].send("media", f"地点：泰丰路，{FIRE}", files=(picture,))

@@ -72,7 +72,7 @@ async def test_the_first_answer_stands(chat: Chat) -> None:
     assert len(await chat.logged("roll_call_answered")) == 1
 
 
-async def test_row_23_fifty_taps_are_one_answer(chat: Chat) -> None:
+async def test_input_23_fifty_taps_are_one_answer(chat: Chat) -> None:
     await call(chat)
     phone, line = chat["邓值"], await line_of(chat, "邓值")
     card = phone.card(QUESTION)
@@ -234,14 +234,14 @@ async def test_where_a_proof_is_owed_trouble_leaves_it_owed(chat: Chat) -> None:
     assert chat["邓值"].saw("点名才算应答")
 
 
-async def test_row_20_a_forwarded_answer_is_neither_s_and_is_explained(chat: Chat) -> None:
+async def test_input_20_a_forwarded_answer_is_neither_s_and_is_explained(chat: Chat) -> None:
     await call(chat)
     await chat["邓值"].say("到", forwarded=True)
     assert await result(chat, "邓值") is Result.waiting
     assert chat["邓值"].saw("转发的")
 
 
-async def test_row_21_an_edit_is_logged_and_the_first_stands(chat: Chat) -> None:
+async def test_input_21_an_edit_is_logged_and_the_first_stands(chat: Chat) -> None:
     await call(chat)
     said = await chat["邓值"].say("免点 在抢险")
     await chat["邓值"].edit(said, "到")
@@ -250,7 +250,7 @@ async def test_row_21_an_edit_is_logged_and_the_first_stands(chat: Chat) -> None
     assert len(await chat.logged("answer_edited")) == 1
 
 
-async def test_row_21_an_answer_after_the_close_is_kept_beside_for_a_person_to_judge(chat: Chat) -> None:
+async def test_input_21_an_answer_after_the_close_is_kept_beside_for_a_person_to_judge(chat: Chat) -> None:
     await call(chat)
     await chat.pass_minutes(11)
     await chat["邓值"].say("到，刚才手机没电")
@@ -272,7 +272,7 @@ async def test_twelve_hours_later_nobody_asks_any_more(chat: Chat) -> None:
     assert (await chat.told("邓值"))[-1] == "no_roll_call"
 
 
-async def test_row_22_somebody_else_s_button_is_refused_and_logged(chat: Chat) -> None:
+async def test_input_22_somebody_else_s_button_is_refused_and_logged(chat: Chat) -> None:
     await call(chat)
     line = await line_of(chat, "李领")
     for verb in ("present", "excused"):

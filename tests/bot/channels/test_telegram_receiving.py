@@ -294,7 +294,7 @@ async def post(line: TelegramLine, body: bytes, **headers: str) -> httpx.Respons
 SIGNED = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 
 
-async def test_bad_input_1_a_wrong_or_missing_secret_is_403_and_nothing_is_stored(fake: FakeTelegram) -> None:
+async def test_input_1_a_wrong_or_missing_secret_is_403_and_nothing_is_stored(fake: FakeTelegram) -> None:
     body = json.dumps(UPDATE).encode()
     async with open_line(fake, "webhook") as line:
         for headers in (
@@ -327,7 +327,7 @@ async def test_bad_input_1_a_wrong_or_missing_secret_is_403_and_nothing_is_store
     ],
     ids=lambda value: repr(value[:24]) + str(len(value)) if isinstance(value, bytes) else None,
 )
-async def test_bad_input_2_a_body_that_is_no_update(fake: FakeTelegram, body: bytes, status: int) -> None:
+async def test_input_2_a_body_that_is_no_update(fake: FakeTelegram, body: bytes, status: int) -> None:
     async with open_line(fake, "webhook") as line:
         answer = await post(line, body, **SIGNED)
         assert answer.status_code == status

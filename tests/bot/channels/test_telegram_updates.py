@@ -243,7 +243,7 @@ def test_numbers_out_of_range_are_left_out(number: Any) -> None:
         {"sticker": "x"},
     ],
 )
-def test_bad_input_a_message_of_the_wrong_shape_is_a_value_error(message: dict[str, Any]) -> None:
+def test_a_message_of_the_wrong_shape_is_a_value_error(message: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"no text|no object|no list|neither|without"):
         read(message)
 
