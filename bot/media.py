@@ -1,6 +1,7 @@
 """Attachments on disk by digest: written and flushed before the row that names them."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
@@ -13,13 +14,17 @@ from desk.ports import FetchFailed
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 UNFINISHED = "unfinished"
+FREE_BYTES_MIN = (
+    256 * 1024 * 1024
+)  # Left to the database: without a photo a report stands, without a row it is lost.
 
 
 class MediaFolder:
     """Implements `desk.ports.Media`: files named by their SHA-256, in folders named by its first two characters."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, free_bytes_min: int = FREE_BYTES_MIN) -> None:
         self._folder = folder
+        self._free_bytes_min = free_bytes_min
 
     def open(self) -> None:
         """Make the folder and clear away what a crash left half written. Raises OSError."""
@@ -29,7 +34,8 @@ class MediaFolder:
             left.unlink(missing_ok=True)
 
     async def keep(self, pieces: AsyncIterator[bytes], bytes_max: int) -> tuple[str, int]:
-        """Store bytes; returns (SHA-256 hex, count). Raises FetchFailed when there are too many."""
+        """Store bytes; returns (SHA-256 hex, count). Raises FetchFailed (too many), OSError (no room)."""
+        await asyncio.to_thread(self._check_room)
         unfinished = self._folder / UNFINISHED / secrets.token_hex(16)
         digest, count = hashlib.sha256(), 0
         file = await asyncio.to_thread(unfinished.open, "xb")
@@ -48,6 +54,11 @@ class MediaFolder:
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()  # Whoever fetches may close its connection now.
         return digest.hexdigest(), count
+
+    def _check_room(self) -> None:
+        found = os.statvfs(self._folder)
+        if found.f_bavail * found.f_frsize < self._free_bytes_min:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
 
     def path(self, digest: str) -> str:
         """Where the bytes are. Raises ValueError when it is no digest."""

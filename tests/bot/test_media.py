@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import resource
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.fetcher import DISK_FAULTS
-from bot.media import UNFINISHED
+from bot.media import UNFINISHED, MediaFolder
 from desk.ports import FetchFailed
 from tests.bot.channels.webchat_parts import open_media
 
@@ -62,6 +63,15 @@ async def test_too_much_or_a_broken_line_leaves_nothing_behind(
     with pytest.raises(type(fault) if fault else FetchFailed) as caught:
         await media.keep(pieces, len(WHOLE) + bool(fault))
     assert fault is not None or (isinstance(caught.value, FetchFailed) and caught.value.permanent)
+    assert files_in(tmp_path) == []
+
+
+async def test_input_60_the_last_room_on_the_disk_is_the_databases(tmp_path: Path) -> None:
+    media = MediaFolder(tmp_path / "media", free_bytes_min=shutil.disk_usage(tmp_path).total)
+    media.open()
+    with pytest.raises(OSError, match="No space left") as caught:
+        await media.keep(given(WHOLE), len(WHOLE))
+    assert caught.value.errno in DISK_FAULTS
     assert files_in(tmp_path) == []
 
 
