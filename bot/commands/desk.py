@@ -1,6 +1,7 @@
 """`run` and `migrate`: the whole desk, and its database's schema."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from bot.commands.terminal import USAGE, complain, help_text, invocation, show
 
 ROLES = ("all", "web", "worker")
+SWITCH_SECONDS = 0.0005
 
 
 def run(
@@ -29,6 +31,8 @@ def run(
 
     set_up(config.log.level, config.log.format, config.secrets)
     complain(*config.warnings, secrets=config.secrets)
+    # The database's thread waits for the interpreter at each of its steps: 5 ms, the default, is longer than a commit.
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(app.run(config))
     raise typer.Exit(code)
