@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -77,10 +78,12 @@ class FakeTelegram:
 
     def stop(self) -> None:
         """Stop listening and close every connection; the state stays and `start` goes on with it."""
-        if self._thread is None or self._loop is None:
+        thread, loop = self._thread, self._loop
+        if thread is None or loop is None:
             return
-        self._loop.call_soon_threadsafe(self._api.closing.set)
-        self._thread.join(10)
+        with contextlib.suppress(RuntimeError):  # `offline_for` has closed the loop already.
+            loop.call_soon_threadsafe(self._api.closing.set)
+        thread.join(10)
         self._thread = self._loop = None
 
     offline = stop
