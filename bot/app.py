@@ -130,7 +130,7 @@ async def _put_together(
         config.channels, lambda name: channels.Services(inbox, troubles.of(name), door, media)
     )
     postman = Postman(door, queue, opened, Wording.of(policy))
-    switchboard = Switchboard(door, queue, opened, find_flows(), inbox.calm)
+    switchboard = Switchboard(door, queue, opened, find_flows(), inbox)
     work.register(queue, door, switchboard, postman, Fetcher(door, opened, media))
     town = None
     if config.demonstration:

@@ -2,18 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from desk.model import InboxRow, Job, Lane, Setting
 from desk.ports import Bell, Clock, Store, Transactions, Unavailable, WorkQueue
 
-HEAR = "hear"
+HEAR = "hear"  # One stored event, by a job of its own.
+SWEEP = "sweep"  # All stored events that nobody heard yet.
 GROUP_MAX = 200  # Rows in one commit.
 WAITING_MAX = 5_000  # Beyond this a platform is told to come again.
 FLOOD_ROWS = 8  # So many in one commit are a flood, until nothing like it came for a moment.
 FLOOD_LASTS_SECONDS = 0.2
+TICK = timedelta(microseconds=1)
+STEP_BACK_MAX = timedelta(seconds=1)  # A clock that is set back further is believed.
 
 
 class IntakeFull(Exception):
@@ -30,9 +34,14 @@ class _Group:
 
 
 class TransactionalInbox:
-    """Implements `bot.channels.Intake` by group commit: one writer takes what waits, commits once, answers all."""
+    """Implements `bot.channels.Intake` by group commit: one writer takes what waits, commits once, answers all.
 
-    def __init__(self, transactions: Transactions, queue: WorkQueue, clock: Clock, bell: Bell) -> None:
+    Who hears the events is one job for all that wait (`sweeps`), put with the first of them: a job for each would cost
+    more than the event itself. Where several processes share the work each event has its own job."""
+
+    def __init__(
+        self, transactions: Transactions, queue: WorkQueue, clock: Clock, bell: Bell, *, sweeps: bool = True
+    ) -> None:
         self._transactions = transactions
         self._queue = queue
         self._clock = clock
@@ -41,6 +50,9 @@ class TransactionalInbox:
         self._count = 0
         self._writer: asyncio.Task[None] | None = None
         self._floods_until = 0.0
+        self._sweeps = sweeps
+        self._sweep_waits = False  # Its job is stored, and looks at the inbox after this moment.
+        self._last_at: datetime | None = None
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Returns once the event is on disk; twice the same event is harmless. Raises IntakeFull, StoreUnavailable."""
@@ -68,10 +80,16 @@ class TransactionalInbox:
 
         Taking is what platforms wait for, so hearing lets it go first, and is never held up for long."""
         loop = asyncio.get_running_loop()
+        if self._count >= FLOOD_ROWS:  # They wait while somebody else writes, and are a flood all the same.
+            self._floods_until = loop.time() + FLOOD_LASTS_SECONDS
         ends_at = loop.time() + seconds_max
         while (left := min(self._floods_until, ends_at) - loop.time()) > 0:
             await asyncio.wait([loop.create_future()], timeout=left)
         return loop.time() >= self._floods_until
+
+    def swept(self) -> None:
+        """For the sweep, in the transaction that ends it: whatever comes next needs a new one."""
+        self._sweep_waits = False
 
     @property
     def waiting(self) -> int:
@@ -79,7 +97,15 @@ class TransactionalInbox:
         return self._count
 
     def _row(self, channel: str, event_id: str, sender: str, raw: bytes) -> InboxRow:
-        return InboxRow(f"{channel}/{event_id}", channel, sender, self._clock.now(), raw)
+        return InboxRow(f"{channel}/{event_id}", channel, sender, self._arrival(), raw)
+
+    def _arrival(self) -> datetime:
+        """The present, later than every arrival before it: events are heard in this order."""
+        now, last = self._clock.now(), self._last_at
+        if last is not None and now <= last < now + STEP_BACK_MAX:
+            now = last + TICK
+        self._last_at = now
+        return now
 
     async def _join(self, group: _Group) -> None:
         if self._count + len(group.rows) > WAITING_MAX:
@@ -100,7 +126,7 @@ class TransactionalInbox:
     async def _write_some(self) -> None:
         taken: list[_Group] = []
         try:
-            async with self._transactions.begin() as store:
+            async with self._writing() as store:
                 taken = self._next_groups()  # Only now: what came while we waited for our turn goes along.
                 await self._store_groups(store, taken)
         except Unavailable as error:
@@ -118,12 +144,21 @@ class TransactionalInbox:
 
     async def _write_alone(self, group: _Group) -> None:
         try:
-            async with self._transactions.begin() as store:
+            async with self._writing() as store:
                 await self._store_groups(store, [group])
         except Exception as error:  # Its platform is told, and sends it again.
             self._settle([group], error)
         else:
             self._succeed([group])
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Store]:
+        try:
+            async with self._transactions.begin() as store:
+                yield store
+        except BaseException:
+            self._sweep_waits = False  # Its job may not be stored: the next commit puts it again.
+            raise
 
     def _next_groups(self) -> list[_Group]:
         taken = [self._waiting.popleft()]
@@ -137,11 +172,19 @@ class TransactionalInbox:
         rows = [row for group in groups for row in group.rows]
         if rows:
             await store.add_missing(*rows)
-            # Also for one that came before: whoever hears it again finds it heard, which costs less than asking first.
-            await self._queue.put(store, [hear_job(row, row.received_at) for row in rows])
+            await self._put_work(store, rows)
         for group in groups:
             if group.setting is not None:
                 await put_setting(store, *group.setting)
+
+    async def _put_work(self, store: Store, rows: list[InboxRow]) -> None:
+        """Also for what came before: whoever hears it again finds it heard, which costs less than asking first."""
+        now = self._clock.now()
+        if not self._sweeps:
+            await self._queue.put(store, [hear_job(row, min(row.received_at, now)) for row in rows])
+        elif not self._sweep_waits:
+            await self._queue.put(store, [Job(SWEEP, SWEEP, "", now, lane=Lane.urgent)])
+            self._sweep_waits = True
 
     def _succeed(self, groups: list[_Group]) -> None:
         self._settle(groups, None)

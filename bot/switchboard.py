@@ -1,14 +1,17 @@
 """Hears the inbox: stored event -> message -> officer -> flow, in order per sender, with its effects once."""
 
+import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from bot.intake import hear_job
 from desk import enrolment
 from desk.model import Inbound, InboxRow, InboxState, Job
-from desk.ports import Channel, Desk, Door, WorkQueue
+from desk.ports import Channel, Desk, Door, Postpone, Unavailable, WorkQueue
 from handlers.flow import Flow, signs_of
 from roster.model import Account, Officer
 
@@ -17,14 +20,23 @@ log = logging.getLogger(__name__)
 SENDERS_COUNTED_MAX = 10_000
 ERROR_MAX = 300
 HOLD_SECONDS_MAX = 1.0
-FLOOD_BATCH = 8
+FLOOD_BATCH = 4
+SWEEP_BATCH = 40
+WRITING_SECONDS = 0.05  # Nobody else can write meanwhile: so long a sweep's transaction should be, about.
+SWEEP_AGAIN = timedelta(seconds=1)
+UNHEARD = (InboxState.new, InboxState.failing)
 
-Calm = Callable[[float], Awaitable[bool]]  # Waits at most so many seconds; says whether no flood comes in.
 
+class Inbox(Protocol):
+    """Where events come in."""
 
-async def always_calm(seconds_max: float) -> bool:
-    """For a desk without an intake of its own."""
-    return True
+    async def calm(self, seconds_max: float) -> bool:
+        """Waits at most so many seconds; says whether no flood comes in."""
+        ...
+
+    def swept(self) -> None:
+        """Everything that waits is heard with the open transaction."""
+        ...
 
 
 class Switchboard:
@@ -36,9 +48,10 @@ class Switchboard:
         queue: WorkQueue,
         channels: Mapping[str, Channel],
         flows: Sequence[Flow],
-        calm: Calm = always_calm,
+        inbox: Inbox,
     ) -> None:
-        self._calm = calm
+        self._inbox = inbox
+        self._seconds_each = WRITING_SECONDS / SWEEP_BATCH  # What hearing one event of a sweep took last.
         self._door = door
         self._queue = queue
         self._channels = channels
@@ -49,33 +62,85 @@ class Switchboard:
         self._paces = Paces(door.policy.limits.messages_per_minute)
 
     async def hear(self, jobs: Sequence[Job]) -> None:
-        """Hear stored events. Their effects, their state and the end of their jobs are one transaction.
-
-        While a flood of events comes in, few are heard at a time, so that platforms need not wait for us."""
+        """Hear the events of these jobs. Their effects, their state and the end of their jobs are one transaction."""
         left = list(jobs)
         while left:
-            count = len(left) if await self._calm(HOLD_SECONDS_MAX) else FLOOD_BATCH
-            await self._hear_together(left[:count])
-            left = left[count:]
+            some = left[: await self._batch(len(left))]
+            async with self._door.open() as desk:
+                ids = [job.ref for job in some]
+                rows = await desk.store.find(InboxRow, id_in=ids, state_in=list(UNHEARD))
+                by_id = {row.id: row for row in rows}
+                await self._hear_together(desk, [by_id.pop(ref) for ref in ids if ref in by_id])
+                await self._queue.done(desk.store, some)
+            left = left[len(some) :]
 
-    async def _hear_together(self, jobs: Sequence[Job]) -> None:
-        async with self._door.open() as desk:
-            rows = await desk.store.find(InboxRow, id_in=[job.ref for job in jobs], state=InboxState.new)
-            waiting = {row.id: row for row in rows}
-            messages: list[tuple[InboxRow, Inbound]] = []
-            for job in jobs:
-                row = waiting.pop(job.ref, None)
-                message = await self._read(desk, row) if row is not None else None
-                if row is not None and message is not None:
-                    messages.append((row, message))
-            known = await _senders(desk, [message for _, message in messages])
-            for row, message in messages:
-                officer = known.get((message.channel, message.address))
-                await self._answer(desk, self._paces.counted(message, row.received_at), officer)
-                if message.kind == "start":  # A code may have tied this chat to somebody just now.
-                    known.update(await _senders(desk, [message]))
-            await desk.store.change_all([row for row, _ in messages], state=InboxState.heard)
-            await self._queue.done(desk.store, jobs)
+    async def sweep(self, jobs: Sequence[Job]) -> None:
+        """Hear all events that wait, in the order they came; the job ends with the last of them."""
+        while True:
+            limit = await self._batch(int(WRITING_SECONDS / self._seconds_each) or 1)
+            rows: list[InboxRow] = []
+            try:
+                async with self._door.open() as desk:
+                    rows = await desk.store.find(
+                        InboxRow, state=InboxState.new, order=("received_at", "id"), limit=limit
+                    )
+                    began = asyncio.get_running_loop().time()
+                    await self._hear_together(desk, rows)
+                    self._note_pace(len(rows), asyncio.get_running_loop().time() - began)
+                    if len(rows) < limit:
+                        await self._queue.done(desk.store, jobs)
+                        self._inbox.swept()
+            except Unavailable:
+                raise
+            except Exception as error:
+                log.warning("%d events are heard one by one: %r", len(rows), error)
+                if not rows:  # Nobody's own fault, and the sweep must never be given up.
+                    raise Postpone(self._door.clock.now() + SWEEP_AGAIN) from error
+                for row in rows:
+                    await self._hear_alone(row)
+                continue
+            if len(rows) < limit:
+                return
+
+    async def _batch(self, most: int) -> int:
+        """How many to hear together: few while a flood of events comes in, so that platforms need not wait for us."""
+        return most if await self._inbox.calm(HOLD_SECONDS_MAX) else min(most, FLOOD_BATCH)
+
+    def _note_pace(self, count: int, seconds: float) -> None:
+        """So that the next transaction is about as long as it should be."""
+        if count:
+            slowest, quickest = WRITING_SECONDS / FLOOD_BATCH, WRITING_SECONDS / SWEEP_BATCH
+            self._seconds_each = min(max(seconds / count, quickest), slowest)
+
+    async def _hear_alone(self, row: InboxRow) -> None:
+        """One event of a batch that failed; if it is the one that fails, its own job tries it again."""
+        try:
+            async with self._door.open() as desk:
+                await self._hear_together(
+                    desk, await desk.store.find(InboxRow, id=row.id, state=InboxState.new)
+                )
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("%s cannot be heard, and is tried again", row.id)
+            async with self._door.open() as desk:
+                for failing in await desk.store.find(InboxRow, id=row.id, state=InboxState.new):
+                    await desk.store.change(failing, state=InboxState.failing)
+                    await self._queue.put(desk.store, [hear_job(failing, desk.now)])
+
+    async def _hear_together(self, desk: Desk, rows: Sequence[InboxRow]) -> None:
+        messages: list[tuple[InboxRow, Inbound]] = []
+        for row in rows:
+            message = await self._read(desk, row)
+            if message is not None:
+                messages.append((row, message))
+        known = await _senders(desk, [message for _, message in messages])
+        for row, message in messages:
+            officer = known.get((message.channel, message.address))
+            await self._answer(desk, self._paces.counted(message, row.received_at), officer)
+            if message.kind == "start":  # A code may have tied this chat to somebody just now.
+                known.update(await _senders(desk, [message]))
+        await desk.store.change_all([row for row, _ in messages], state=InboxState.heard)
 
     async def _read(self, desk: Desk, row: InboxRow) -> Inbound | None:
         """The message in a stored event; nonsense is put aside on the desk with its reason, whole."""

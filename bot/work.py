@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.fetcher import FETCH, Fetcher
-from bot.intake import HEAR
+from bot.intake import HEAR, SWEEP
 from bot.postman import Postman
 from bot.receipts import SEND
 from bot.switchboard import Switchboard
@@ -35,6 +35,7 @@ def register(
 ) -> None:
     """Tell the queue who handles what."""
     queue.handle(HEAR, switchboard.hear, batch_max=HEAR_BATCH_MAX, at_once=1)
+    queue.handle(SWEEP, switchboard.sweep, at_once=1)
     queue.handle(SEND, postman.send, batch_max=SEND_BATCH_MAX, at_once=SENDS_AT_ONCE)
     queue.handle(FETCH, fetcher.fetch, at_once=FETCHES_AT_ONCE)
     for kind, act in DESK_WORK.items():

@@ -149,6 +149,7 @@ class Letter:
 
 class InboxState(StrEnum):
     new = "new"
+    failing = "failing"  # Spoilt the hearing of others: its own job tries it again, and shows it when that gives up.
     heard = "heard"
     dead = "dead"  # Could not be processed; on the desk with its reason and a retry.
 

@@ -266,6 +266,7 @@ async def open_machine(
     policy: Policy = POLICY,
     clock: Clock | None = None,
     flows: Sequence[Flow] | None = None,
+    sweeps: bool = True,
 ) -> AsyncIterator[Machine]:
     """The machine on the database of this folder; opened again it is what a restart finds."""
     clock, bell = clock or SetClock(), Bell()
@@ -273,12 +274,12 @@ async def open_machine(
     await database.start()
     queue = EmbeddedQueue(database, clock)
     door = OfficeDoor(database, queue, clock, policy, bell)
-    inbox = TransactionalInbox(database, queue, clock, bell)
+    inbox = TransactionalInbox(database, queue, clock, bell, sweeps=sweeps)
     media = MediaFolder(folder / "media")
     media.open()
     channels = {line.name: line for line in lines or (Line(),)}
     postman = Postman(door, queue, channels, Wording.of(policy))
-    switchboard = Switchboard(door, queue, channels, find_flows() if flows is None else flows)
+    switchboard = Switchboard(door, queue, channels, find_flows() if flows is None else flows, inbox)
     fetcher = Fetcher(door, channels, media)
     work.register(queue, door, switchboard, postman, fetcher)
     try:

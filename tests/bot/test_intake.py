@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,39 @@ async def test_p1_an_event_is_on_disk_before_take_returns(machine: Machine) -> N
     await machine.inbox.take("line", "7", "a", b"\x00raw")
     assert on_disk(machine.folder) == [("line/7", b"\x00raw")]
     [job] = await machine.find(Job)
-    assert (job.kind, job.ref, job.key) == ("hear", "line/7", "from:line:a")
+    assert (job.id, job.kind, job.ref) == ("sweep", "sweep", "")
+
+
+async def test_where_processes_share_the_work_each_event_has_its_own_job_in_order_per_sender(
+    tmp_path: Path,
+) -> None:
+    async with open_machine(tmp_path, sweeps=False) as machine:
+        await take_all(machine.inbox, "7", "8")
+        jobs = await machine.find(Job)
+        assert [(job.kind, job.ref, job.key) for job in jobs] == [
+            ("hear", "line/7", "from:line:a"),
+            ("hear", "line/8", "from:line:a"),
+        ]
+
+
+async def test_arrivals_of_one_moment_keep_their_order_and_a_clock_set_back_is_believed(
+    machine: Machine,
+) -> None:
+    await machine.inbox.take_batch("line", [(str(n), "a", b"x") for n in (9, 10, 100, 11)], ("offset", "1"))
+    rows = await machine.find(InboxRow, order=("received_at", "id"))
+    assert [row.id for row in rows] == ["line/9", "line/10", "line/100", "line/11"]
+    machine.clock.at -= timedelta(hours=1)
+    await machine.inbox.take("line", "earlier", "a", b"x")
+    [row] = await machine.find(InboxRow, id="line/earlier")
+    assert row.received_at == machine.clock.at
+
+
+async def test_a_commit_that_failed_leaves_no_belief_that_its_work_was_put(machine: Machine) -> None:
+    with pytest.raises(TypeError):
+        await machine.inbox.take("line", "bad", "a", POISON)
+    assert await machine.find(Job) == []
+    await machine.inbox.take("line", "good", "a", b"x")
+    assert [job.id for job in await machine.find(Job)] == ["sweep"]
 
 
 async def test_events_that_wait_share_a_commit_and_keep_their_order_of_arrival(tmp_path: Path) -> None:
@@ -71,7 +104,7 @@ async def test_events_that_wait_share_a_commit_and_keep_their_order_of_arrival(t
 
 async def test_fault_2_and_7_the_same_event_again_changes_nothing(machine: Machine) -> None:
     assert await take_all(machine.inbox, "1", "1", "2", "1") == [None] * 4
-    assert [job.id for job in await machine.find(Job)] == ["hear/line/1", "hear/line/2"]
+    assert [job.id for job in await machine.find(Job)] == ["sweep"]
     async with machine.door.open() as desk:
         [first] = await desk.store.find(InboxRow, id="line/1")
         await desk.store.change(first, state=InboxState.heard)
@@ -197,6 +230,11 @@ async def test_hearing_lets_a_flood_go_first_but_is_never_held_up_for_long(machi
     assert await machine.inbox.calm(1.0)
     await take_all(machine.inbox, "a", "b")
     assert await machine.inbox.calm(0.0)  # Two are no flood.
+    async with machine.database.begin():
+        waiting = asyncio.gather(*(machine.inbox.take("line", f"w{n}", "a", b"x") for n in range(FLOOD_ROWS)))
+        await asyncio.sleep(0)
+        assert not await machine.inbox.calm(0.0)  # What waits for the disk is one, too.
+    await waiting
 
 
 async def test_each_commit_rings_the_bell_and_wakes_the_queue(machine: Machine) -> None:

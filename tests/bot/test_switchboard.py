@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -65,11 +65,16 @@ def ear() -> Ear:
     return Ear()
 
 
-@pytest.fixture
-async def machine(tmp_path: Path, ear: Ear) -> AsyncIterator[Machine]:
-    async with open_machine(tmp_path, flows=ear.flows) as opened:
+@pytest.fixture(params=[True, False], ids=["sweeps", "a job each"])
+async def machine(request: pytest.FixtureRequest, tmp_path: Path, ear: Ear) -> AsyncIterator[Machine]:
+    async with open_machine(tmp_path, flows=ear.flows, sweeps=request.param) as opened:
         await opened.people("甲", "乙", "丙")
         yield opened
+
+
+def hearing(machine: Machine, job: Job) -> Callable[[Sequence[Job]], Awaitable[None]]:
+    """The handler of the job that hears what was taken."""
+    return machine.switchboard.sweep if job.kind == "sweep" else machine.switchboard.hear
 
 
 async def all_heard(machine: Machine, count: int) -> None:
@@ -77,15 +82,15 @@ async def all_heard(machine: Machine, count: int) -> None:
 
 
 async def test_messages_of_one_sender_are_heard_in_their_order(machine: Machine, ear: Ear) -> None:
-    for number in range(40):
+    for number in range(20):
         machine.move(milliseconds=1)
         await asyncio.gather(
             *(machine.hears(name, f"{name}{number}", text=str(number)) for name in ("甲", "乙", "丙"))
         )
     async with machine.running():
-        await all_heard(machine, 120)
+        await all_heard(machine, 60)
     for name in ("甲", "乙", "丙"):
-        assert ear.texts(name) == [str(number) for number in range(40)]
+        assert ear.texts(name) == [str(number) for number in range(20)]
     assert await machine.find(Job) == []
 
 
@@ -161,7 +166,7 @@ async def test_an_event_that_means_nothing_is_done_with(machine: Machine, ear: E
 async def test_fault_7_the_same_job_twice_or_at_once_has_one_effect(machine: Machine, ear: Ear) -> None:
     await machine.hears("甲", "1", text="到")
     [job] = await machine.find(Job)
-    await asyncio.gather(*(machine.switchboard.hear([job, job]) for _ in range(3)))
+    await asyncio.gather(*(hearing(machine, job)([job, job]) for _ in range(3)))
     await machine.hears("甲", "1", text="到")
     async with machine.running():
         await machine.idle()
@@ -175,10 +180,10 @@ async def test_fault_2_a_crash_in_the_middle_of_hearing_leaves_no_half_effect(
     ear.block = asyncio.Event()
     await machine.hears("甲", "1", text="火灾")
     [job] = await machine.find(Job)
-    hearing = asyncio.create_task(machine.switchboard.hear([job]))
+    heard = asyncio.create_task(_run(hearing(machine, job), job))
     await asyncio.sleep(0.05)
-    hearing.cancel()
-    await asyncio.gather(hearing, return_exceptions=True)
+    heard.cancel()
+    await asyncio.gather(heard, return_exceptions=True)
     assert await machine.log("tried_again") == []
     [row] = await machine.find(InboxRow)
     assert row.state is InboxState.new
@@ -186,6 +191,27 @@ async def test_fault_2_a_crash_in_the_middle_of_hearing_leaves_no_half_effect(
     async with machine.running():
         await all_heard(machine, 1)
     assert ear.texts() == ["火灾"] and len(await machine.log("tried_again")) == 1
+
+
+async def _run(handler: Callable[[Sequence[Job]], Awaitable[None]], job: Job) -> None:
+    await handler([job])
+
+
+async def test_what_comes_while_a_sweep_runs_is_heard_by_it_or_by_the_next(tmp_path: Path, ear: Ear) -> None:
+    """At whatever moment of the sweep an event is stored, somebody hears it."""
+    async with open_machine(tmp_path, flows=ear.flows) as machine:
+        await machine.people("甲")
+        async with machine.running():
+            for round_ in range(60):
+                await machine.hears("甲", f"a{round_}", text="一")
+                for _ in range(round_):
+                    await asyncio.sleep(0)
+                await machine.hears("甲", f"b{round_}", text="二")
+                if round_ % 3 == 0:
+                    machine.move(minutes=1)
+                    await machine.idle()
+            await all_heard(machine, 120)
+            await machine.idle()
 
 
 async def test_what_comes_too_fast_is_folded_and_a_second_hearing_counts_once(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from roster.model import Account, Answer, Officer, RollCall, RollCallState
 from tests.fakes.telegram_model import Send
 
 # What must be over before the books are closed; ladders and clocks of open incidents go on for days.
-SOON_DONE = ("hear", "send", "fetch", "draft", "roll_call_remind", "roll_call_close")
+SOON_DONE = ("hear", "sweep", "send", "fetch", "draft", "roll_call_remind", "roll_call_close")
 
 
 @dataclass(frozen=True)

@@ -435,10 +435,10 @@ async def open_chat(policy: Policy = POLICY, **limits: Any) -> AsyncIterator[Cha
     door = OfficeDoor(database, queue, clock, policy, bell)
     shelf = Shelf()
     channels = {"line": line}
-    switchboard = Switchboard(door, queue, channels, find_flows())
+    inbox = TransactionalInbox(database, queue, clock, bell)
+    switchboard = Switchboard(door, queue, channels, find_flows(), inbox)
     postman = Postman(door, queue, channels, Wording.of(policy))
     work.register(queue, door, switchboard, postman, Fetcher(door, channels, shelf))
-    inbox = TransactionalInbox(database, queue, clock, bell)
     chat = Chat(clock, database, door, queue, inbox, line, Scheduler(door))
     await _settle_people(door)
     chat.phones = {name: Phone(chat, name, f"p-{name}") for name, *_ in PEOPLE}
