@@ -17,6 +17,7 @@ from incidents.occurred import read_occurred
 from roster.model import Officer, Unit
 
 TITLE_MAX = 40
+OFFICE_KIND = "city_office"
 NOT_A_TIME = ("impossible", "ambiguous", "future")  # Never guessed: the teller is asked.
 
 
@@ -45,6 +46,8 @@ async def file(desk: Desk, draft: Draft, officer: Officer) -> Taken:
     await move_to_incident(desk, draft.attachment_ids, incident.id)
     similar = await _similar(desk, incident)
     missing = (*intake.missing(draft), *_unclear_time(desk, draft))
+    if intake.is_at_unit(draft, await unit_names(desk)):
+        missing = (*missing, "position")
     subject = f"incident:{incident.id}"
     desk.log(
         "incident_opened",
@@ -59,6 +62,11 @@ async def file(desk: Desk, draft: Draft, officer: Officer) -> Taken:
     desk.due("step", incident.id, desk.now, key=subject, name=f"step/{incident.id}/0/0")
     start_clocks(desk, incident)
     return Taken(incident=incident, report=report, opened=True, similar=similar, missing=missing)
+
+
+async def unit_names(desk: Desk) -> list[str]:
+    """The names of the places the office has units in; former ones stay in use, its own desk is no place."""
+    return [unit.name for unit in await desk.store.find(Unit) if unit.kind != OFFICE_KIND]
 
 
 async def _fold(desk: Desk, draft: Draft, into: Incident, officer: Officer) -> Taken:

@@ -5,7 +5,7 @@ from typing import Any
 
 from desk.attachments import keep_files
 from desk.clocks import schedule_clocks, start_clocks
-from desk.filing import Taken, file
+from desk.filing import Taken, file, unit_names
 from desk.model import Inbound, Setting
 from desk.permissions import Action, require
 from desk.ports import Desk
@@ -56,6 +56,7 @@ async def take(desk: Desk, message: Inbound, officer: Officer) -> Taken:
         text=message.text,
         place=message.place,
         attachment_ids=tuple(one.id for one in attachments),
+        units=await unit_names(desk) if message.text and not draft.place else (),
         text_max=desk.policy.limits.text_max,
     )
     missing = intake.missing(added)
@@ -124,6 +125,7 @@ async def separate(desk: Desk, message: Inbound, officer: Officer, report_id: st
         text=report.text,
         place=report.place,
         attachment_ids=report.attachment_ids,
+        units=await unit_names(desk),
         text_max=desk.policy.limits.text_max,
     )
     missing = intake.missing(added)

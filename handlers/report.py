@@ -80,7 +80,7 @@ def filed_notice(taken: reports.Taken) -> Notice:
         "similar": list(taken.similar),
         "opened": taken.opened,
     }
-    return Notice("report_filed", facts)
+    return Notice("report_filed", facts, asks_place="position" in taken.missing)
 
 
 async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:

@@ -11,13 +11,14 @@ from incidents.kinds import read_kind
 from incidents.model import Casualties, Draft, Place
 from incidents.numerals import fold
 from incidents.occurred import Occurred, read_occurred, read_occurred_at
-from incidents.places import believed, labelled_place, merge_places, place_words
+from incidents.places import believed, labelled_place, merge_places, place_words, unit_named
 
 __all__ = [
     "Occurred",
     "add",
     "complete",
     "find_number",
+    "is_at_unit",
     "is_cut",
     "missing",
     "number",
@@ -43,14 +44,17 @@ def add(
     attachment_ids: Iterable[str] = (),
     kind: str = "",
     casualties: Casualties | None = None,
+    units: Iterable[str] = (),
     text_max: int = TEXT_MAX,
 ) -> Draft:
     """The draft with one more piece. Text grows by lines and is kept whole up to `text_max`, then cut.
 
     A point nobody can believe is kept as words. Words sent once the place was asked for, which tell nothing
-    else, are the place."""
+    else, are the place; so are words that name one of the known `units`, while no place is known."""
     said = text.replace("\x00", "").strip()
-    named = labelled_place(said) or (_answers_place(draft, said) if place is None else "")
+    named = labelled_place(said)
+    if not named and place is None:
+        named = _answers_place(draft, said) or ("" if draft.place else _names_unit(said, units))
     where = merge_places(draft.place, Place(text=named) if named else None)
     where = merge_places(where, believed(place) if place is not None else None)
     return replace(
@@ -72,6 +76,17 @@ def missing(draft: Draft) -> tuple[str, ...]:
         "what": not draft.kind and not says_something(draft.text),
     }
     return tuple(name for name in FIRST_REPORT if lacks[name])
+
+
+def is_at_unit(draft: Draft, units: Iterable[str]) -> bool:
+    """Whether the place is words that name a known unit, and the sender was not yet asked for a position."""
+    place = draft.place
+    return (
+        place is not None
+        and place.lat is None
+        and "place" not in draft.asked
+        and bool(unit_named(place.text, units))
+    )
 
 
 def complete(draft: Draft) -> bool:
@@ -118,3 +133,9 @@ def _answers_place(draft: Draft, said: str) -> str:
     if not kind and says_something(draft.text) and len(said) <= PLACE_WORDS_MAX:
         return said
     return place_words(said)
+
+
+def _names_unit(said: str, units: Iterable[str]) -> str:
+    """The words that name a known unit, when something else is said beside them."""
+    named = unit_named(said, units)
+    return named if says_something(said.replace(named, "", 1)) else ""

@@ -1,6 +1,7 @@
 """Where it happened: which points are believed, how far apart they are, which words name a place."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from math import asin, cos, isfinite, radians, sin, sqrt
 
@@ -24,6 +25,12 @@ _PLACE_END = (
 _NAMED = re.compile(
     rf"(?:位于|发生在|在)?([\w·-]{{2,30}}?{_PLACE_END}(?:[\w·-]{{0,12}}?{_PLACE_END})*(?:附近|旁边?|门口|对面)?)"
 )
+# The name of one place stays when its kind changes (南朗镇 became 南朗街道); within a row the endings mean the same.
+_UNIT_ENDS = (
+    ("街道办事处", "街道办", "街道", "镇", "乡", "区"),
+    ("村民委员会", "村委会", "村", "居民委员会", "社区居委会", "居委会", "社区"),
+)
+STEM_MIN = 2
 
 
 def valid_place(lat: float, lon: float) -> str | None:
@@ -105,6 +112,29 @@ def place_words(text: str) -> str:
     """The first words of a sentence that look like a place (绩东一社区, 起湾道路口 …), or ""."""
     found = _NAMED.search(text[:PLACE_READ_MAX])
     return found.group(1) if found else ""
+
+
+def unit_named(text: str, units: Iterable[str]) -> str:
+    """The words from the first known unit in a text to the end of the place they name, or "".
+
+    A unit is known by its name, or by its name with another ending of the same kind; a bare 南朗 is not enough."""
+    said = text[:PLACE_READ_MAX]
+    found = [(at, name) for unit in units for name in _spellings(unit) if (at := said.find(name)) >= 0]
+    if not found:
+        return ""
+    at, name = min(found, key=lambda one: (one[0], -len(one[1])))
+    whole = _NAMED.match(said, at)
+    return whole.group(1) if whole and len(whole.group(1)) > len(name) else name
+
+
+def _spellings(unit: str) -> Iterable[str]:
+    yield unit
+    for ends in _UNIT_ENDS:
+        end = next((one for one in ends if unit.endswith(one)), "")
+        stem = unit.removesuffix(end)
+        if end and len(stem) >= STEM_MIN:
+            yield from (stem + other for other in ends)
+            return
 
 
 def _in_china(lat: float, lon: float) -> bool:

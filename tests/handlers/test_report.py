@@ -55,6 +55,27 @@ async def test_nothing_is_asked_when_one_message_says_it_all(chat: Chat) -> None
     assert (await chat.incident()).place == Place(text="泰丰路 12 号")
 
 
+async def test_words_that_name_a_known_village_send_the_report_at_once_and_a_position_may_follow(
+    chat: Chat,
+) -> None:
+    await chat["陈村"].say("北镇一村路口有树倒了")
+    incident = await chat.incident()
+    assert incident.place == Place(text="北镇一村路口")  # Words only: no point is made up for them.
+    assert asked(chat["陈村"]) == []
+    assert chat["陈村"].saw(incident.number, "已报出", "准确位置") and chat["陈村"].last.asks_place
+    await chat["陈村"].send_place()
+    place = (await chat.incident()).place
+    assert place is not None and (place.lat, place.lon, place.text) == (SPOT.lat, SPOT.lon, "北镇一村路口")
+
+
+@pytest.mark.parametrize("words", ["南镇一村路口有树倒了", "北镇一村", "市应急办：有树倒了"])
+async def test_words_without_a_known_place_or_without_an_event_are_asked_about_as_ever(
+    chat: Chat, words: str
+) -> None:
+    await chat["陈村"].say(words)
+    assert await chat.find(Incident) == [] and ASKS_PLACE in chat["陈村"].last.text
+
+
 async def test_the_number_is_returned_to_the_teller(chat: Chat) -> None:
     await chat["陈村"].say(FIRE)
     await chat["陈村"].send_place()

@@ -12,6 +12,7 @@ from incidents.places import (
     merge_places,
     place_of,
     place_words,
+    unit_named,
     valid_place,
 )
 
@@ -87,3 +88,20 @@ def test_distance_is_known_between_points_only() -> None:
 def test_a_named_place_is_read(text: str, label: str, words: str) -> None:
     assert labelled_place(text) == label
     assert place_words(text).startswith(words) and bool(place_words(text)) is bool(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("南朗镇翠亨村路口有树倒了", "南朗镇翠亨村路口"),  # 南朗镇 became 南朗街道; people go on saying 镇.
+        ("报告，南朗街道办门口积水", "南朗街道办"),
+        ("路口有树倒了，在翠亨村", "翠亨村"),
+        ("翠亨社区停电", "翠亨社区"),
+        ("南朗有树倒了", ""),  # A bare name may mean anything: 民众聚集 is no report from 民众街道.
+        ("民众聚集，有人受伤", ""),
+        ("西坑村有树倒了", ""),
+        ("路口有树倒了", ""),
+    ],
+)
+def test_words_name_a_place_once_they_name_a_known_unit(text: str, named: str) -> None:
+    assert unit_named(text, ("民众街道", "南朗街道", "翠亨村")) == named

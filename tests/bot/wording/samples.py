@@ -233,6 +233,7 @@ def _reports(add: Any) -> None:
     add("report_asks what", {**asked, "missing": ["what"]})
     add("report_asks for both", {**asked, "missing": ["place", "what"]}, asks_place=True)
     add("report_filed", filed)
+    add("report_filed at a unit", {**filed, "missing": ["position"]}, asks_place=True)
     add("report_filed incomplete", {**filed, "missing": ["place", "what"], "similar": ["ZS-20261124-003"]})
     add("report_filed joined", {**filed, "opened": False})
     added = {"number": NUMBER, "nth": 1, "report": "follow_up", "photos": 2}
