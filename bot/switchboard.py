@@ -201,7 +201,7 @@ async def _senders(desk: Desk, messages: Sequence[Inbound]) -> dict[tuple[str, s
     accounts = [
         account
         for account in await desk.store.find(Account, address_in=list({address for _, address in addresses}))
-        if (account.channel, account.address) in addresses and account.fault != enrolment.REPLACED
+        if (account.channel, account.address) in addresses and account.fault not in enrolment.FOR_GOOD
     ]
     for account in accounts:
         await enrolment.reachable_again(desk, account)

@@ -12,6 +12,9 @@ from desk.recipients import duty_leaders, leaders_of
 from roster.model import Account, Invite, Officer
 
 REPLACED = "replaced"  # The fault of an address whose officer has another phone now.
+LEFT = "left"  # … of one whose officer was taken out of the office.
+REVOKED = "revoked"  # … of a phone page whose links were ended.
+FOR_GOOD = (REPLACED, LEFT)  # A word from such an address makes it nobody's way again; it must be bound anew.
 CHANNEL_RANK = {"wecom": 10, "telegram": 20, "webchat": 30}
 
 
@@ -88,7 +91,7 @@ async def bind(desk: Desk, officer: Officer, channel: str, address: str, name: s
         await desk.store.add(account)
     desk.log("enrolled", f"officer:{officer.id}", officer.id, channel=channel, again=bool(before))
     if replaced:
-        for leader in await _leaders_above(desk, officer):
+        for leader in await leaders_above(desk, officer):
             tell(desk, leader.id, Notice("officer_moved", {"name": officer.name, "channel": channel}))
     return account
 
@@ -105,7 +108,7 @@ async def unreachable(desk: Desk, account: Account, fault: str) -> None:
     if officer is None or not officer.active:
         return
     facts = {"name": officer.name, "channel": account.channel, "fault": fault[:200]}
-    for leader in await _leaders_above(desk, officer):
+    for leader in await leaders_above(desk, officer):
         tell(desk, leader.id, Notice("officer_unreachable", facts))
 
 
@@ -117,7 +120,7 @@ async def reachable_again(desk: Desk, account: Account) -> None:
     desk.log("account_reachable", f"officer:{account.officer_id}", channel=account.channel)
 
 
-async def _leaders_above(desk: Desk, officer: Officer) -> list[Officer]:
+async def leaders_above(desk: Desk, officer: Officer) -> list[Officer]:
     """Who leads the officer's unit, else the whole watch; never the officer."""
     leaders = [one for one in await leaders_of(desk, officer.unit_id) if one.id != officer.id]
     return leaders or [one for one in await duty_leaders(desk) if one.id != officer.id]

@@ -16,6 +16,7 @@ class Action(StrEnum):
     correct_level = "correct_level"
     call_roll = "call_roll"
     conclude = "conclude"
+    manage_people = "manage_people"
     see_unit = "see_unit"
     see_all = "see_all"
 
@@ -28,6 +29,7 @@ _ROLES: dict[Action, frozenset[Role]] = {
     Action.correct_level: frozenset({Role.duty, Role.leader, Role.office, Role.admin}),
     Action.call_roll: frozenset({Role.leader, Role.office, Role.admin}),
     Action.conclude: frozenset({Role.leader, Role.office, Role.admin}),
+    Action.manage_people: frozenset({Role.office, Role.admin}),
     Action.see_unit: frozenset(Role),
     Action.see_all: frozenset({Role.office, Role.admin}),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from desk.enrolment import bind
+from desk.enrolment import FOR_GOOD, bind
 from desk.lists import Conflict, Difference, Entry, Mark, PersonRow, Plan, Refused, Step, UnitRow
 from desk.ports import Desk, Store
 from roster.model import Account, Officer, Unit
@@ -167,7 +167,7 @@ def _is_bound(address: str, found: Officer | None, accounts: Sequence[Account]) 
         one.address == address
         and found is not None
         and one.officer_id == found.id
-        and one.fault != "replaced"
+        and one.fault not in FOR_GOOD
         for one in accounts
     )
 

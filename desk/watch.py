@@ -31,7 +31,9 @@ def read_watch(
     own: str | None,
     newest: Mapping[str, Result],
 ) -> Watch:
-    """The posts now and next in the roster's order; a required post nobody holds is a gap (空岗)."""
+    """The posts now and next in the roster's order; a required post nobody holds is a gap (空岗).
+
+    Who was taken out of the office holds nothing."""
     names = {rule.key: rule.name for rule in policy.posts}
     order = {key: place for place, key in enumerate(names)}
 
@@ -56,6 +58,7 @@ def read_watch(
         unit = units.get(one.unit_id)
         return (bool(unit and unit.parent_id), one.unit_id, order.get(one.post, len(order)), one.officer)
 
+    shifts = [one for one in shifts if one.officer_id not in people or people[one.officer_id].active]
     current = [shift for shift in shifts if shift.starts_at <= now < shift.ends_at]
     coming = [shift for shift in shifts if shift.starts_at > now]
     first: dict[tuple[str, str], datetime] = {}

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from desk.permissions import Action, may
 from desk.ports import Store
 from roster.model import Account, Officer, Role, Unit
 from web.screen import Screen
-from web.sessions import Viewer
+from web.sessions import Viewer, acting_officer
 
 PAGE_PEOPLE = 200
 
@@ -28,10 +29,11 @@ async def list_officers(
     role: str = "",
     text: str = "",
     cursor: str = "",
+    active: bool = True,
     limit: int,
 ) -> tuple[list[Officer], str]:
-    """Active officers in order of id, and the cursor of the next page; a unit's viewer gets the unit's."""
-    criteria: dict[str, Any] = {"active": True}
+    """Active officers (or those taken out) in order of id, and the next cursor; a unit's viewer gets the unit's."""
+    criteria: dict[str, Any] = {"active": active}
     if viewer.unit_id is not None:
         if unit not in ("", viewer.unit_id):
             return [], ""
@@ -72,10 +74,16 @@ class PeoplePages:
             "role": query.get("role", "")[:20],
             "text": query.get("q", "").strip()[:60],
         }
+        is_former = query.get("state", "") == "inactive"
         named = {"q" if name == "text" else name: value for name, value in asked.items() if value}
+        if is_former:
+            named["state"] = "inactive"
         cursor = query.get("cursor", "")[:64]
         async with self._screen.door.read() as store:
-            people, following = await list_officers(store, viewer, **asked, cursor=cursor, limit=PAGE_PEOPLE)
+            people, following = await list_officers(
+                store, viewer, **asked, cursor=cursor, active=not is_former, limit=PAGE_PEOPLE
+            )
+            keeper = await acting_officer(store, viewer)
             accounts = await accounts_of(store, people)
             units = await store.find(Unit, order=("id",))
         return self._screen.page(
@@ -88,6 +96,8 @@ class PeoplePages:
             unit_names={unit.id: unit.name for unit in units},
             roles=list(Role),
             asked=asked,
+            is_former=is_former,
+            may_manage=keeper is not None and may(keeper, Action.manage_people),
             query=named,
             first=urlencode(named),
             is_later=bool(cursor),

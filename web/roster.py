@@ -71,7 +71,10 @@ class RosterPage:
                 criteria["unit_id"] = viewer.unit_id
             shifts = await store.find(Shift, order=("starts_at",), **criteria)
             ids = sorted({shift.officer_id for shift in shifts})
-            people = {one.id: one.name for one in await store.find(Officer, id_in=ids)} if ids else {}
+            found = await store.find(Officer, id_in=ids) if ids else []
+            gone = {one.id for one in found if not one.active}
+            shifts = [shift for shift in shifts if shift.officer_id not in gone]
+            people = {one.id: one.name for one in found}
         grid = _by_unit(shifts, people, zone)
         posts = self._posts([shift for shift in shifts if unit and shift.unit_id == unit.id])
         gaps = {one.id: self._gaps(one, grid, month, today) for one in rostered}

@@ -73,22 +73,22 @@ async def _invite(call: Invocation, names: Sequence[str]) -> list[Invitation]:
 
 
 async def find_people(
-    store: Store, names: Sequence[str], language: str, units: dict[str, str]
+    store: Store, names: Sequence[str], language: str, units: dict[str, str], *, active: bool = True
 ) -> list[Officer]:
-    """The active officers meant by names, NAME@UNIT or ids; without names, all whom no channel reaches.
+    """The active officers (or those taken out) meant by names, NAME@UNIT or ids; without names, all out of reach.
 
     Raises Stop with a sentence for every name that means nobody, or more than one."""
-    active = await store.find(Officer, order=("unit_id", "name"), active=True)
+    known = await store.find(Officer, order=("unit_id", "name"), active=active)
     if not names:
         reached = {one.officer_id for one in await store.find(Account, reachable=True)}
-        return [one for one in active if one.id not in reached]
+        return [one for one in known if one.id not in reached]
     found: list[Officer] = []
     faults: list[str] = []
     for name in dict.fromkeys(names):
         person, _, unit = name.partition("@")
         meant = [
             one
-            for one in active
+            for one in known
             if one.id == name or (one.name == person and (not unit or units.get(one.unit_id) == unit))
         ]
         if len(meant) == 1:
@@ -97,7 +97,7 @@ async def find_people(
             choices = ", ".join(f"{one.name}@{units.get(one.unit_id, one.unit_id)}" for one in meant)
             faults.append(say(language, "two_people", name=name, choices=choices))
         else:
-            like = nearest(person, [one.name for one in active])
+            like = nearest(person, [one.name for one in known])
             hint = say(language, "hint", word=like) if like else ""
             faults.append(say(language, "no_person", name=name, hint=hint))
     if faults:

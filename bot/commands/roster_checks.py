@@ -34,6 +34,8 @@ async def check_roster(office: Office, say: Say) -> list[Finding]:
         people = await store.find(Officer, active=True)
         units = await store.find(Unit)
         shifts = await store.find(Shift, ends_at_from=now, starts_at_to=now + timedelta(days=DAYS + 1))
+        here = {one.id for one in people}
+        shifts = [one for one in shifts if one.officer_id in here]  # Who was taken out holds no watch.
         reached = {one.officer_id for one in await store.find(Account, reachable=True)}
     if not people:
         return [warning("people", say("no_people"))]

@@ -24,6 +24,7 @@ IN_OWN_UNIT = {
     Action.correct_level: "nyyyy",
     Action.call_roll: "nnyyy",
     Action.conclude: "nnyyy",
+    Action.manage_people: "nnnyy",
     Action.see_unit: "yyyyy",
     Action.see_all: "nnnyy",
 }
@@ -35,6 +36,7 @@ IN_ANOTHER_UNIT = {
     Action.correct_level: "nnnyy",
     Action.call_roll: "nnnyy",
     Action.conclude: "nnnyy",
+    Action.manage_people: "nnnyy",
     Action.see_unit: "nnnyy",
     Action.see_all: "nnnyy",
 }

@@ -45,16 +45,6 @@ async def make_link(desk: Desk, officer: Officer, *, days: float = 400) -> str:
     return token
 
 
-async def revoke(desk: Desk, officer_id: str, *, actor: str = "system") -> int:
-    """End every personal link of an officer at once; returns how many were good until now."""
-    sessions = await desk.store.find(Session, officer_id=officer_id, kind_in=[KIND], ended=False)
-    for session in sessions:
-        await desk.store.change(session, ended=True)
-    if sessions:
-        desk.log("chat_links_revoked", f"officer:{officer_id}", actor, count=len(sessions))
-    return len(sessions)
-
-
 async def find_holder(store: Store, token: str, now: datetime) -> Holder | None:
     """Who holds this link; None alike for a wrong, ended, expired or former officer's one."""
     if not TOKEN.fullmatch(token):

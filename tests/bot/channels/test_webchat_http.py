@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from bot.channels.webchat import make_link, revoke
+from bot.channels.webchat import make_link
+from desk.departures import revoke_links
 from desk.model import ChatMessage, Outcome, RemoteFile, Rendered
 from desk.ports import FetchFailed
 from roster.model import Account, Officer
@@ -250,7 +251,7 @@ async def test_wrong_and_revoked_links_get_the_same_404(
     world: World, client: httpx.AsyncClient, path: str
 ) -> None:
     async with world.door.open() as desk:
-        assert await revoke(desk, "o1") == 1
+        assert await revoke_links(desk, "o1", None) == 1
     revoked = await client.get(world.chat + path)
     unknown = await client.get(f"{world.base}/chat/{'A' * 43}{path}")
     short = await client.get(f"{world.base}/chat/x{path}")
@@ -261,7 +262,7 @@ async def test_wrong_and_revoked_links_get_the_same_404(
 
 async def test_revoked_link_takes_nothing(world: World, client: httpx.AsyncClient) -> None:
     async with world.door.open() as desk:
-        await revoke(desk, "o1")
+        await revoke_links(desk, "o1", None)
     before = len(await world.inbox())
     assert (await say(client, world, "event-0001", text="x")).status_code == 404
     assert (await upload(client, world, jpeg())).status_code == 404
@@ -286,7 +287,7 @@ async def test_revoking_ends_an_open_stream(world: World, client: httpx.AsyncCli
     following = asyncio.create_task(follow())
     await read_stream(client, f"{world.chat}/stream", 1)
     async with world.door.open() as desk:
-        await revoke(desk, "o1")
+        await revoke_links(desk, "o1", None)
     world.channel.screens.ring(world.address)
     async with asyncio.timeout(5):
         assert "event: gone" in await following
@@ -298,7 +299,7 @@ async def test_new_link_keeps_the_history_and_the_token_is_not_stored(
     async with world.door.open() as desk:
         officer = await desk.store.get(Officer, "o1")
         assert officer is not None
-        await revoke(desk, "o1")
+        await revoke_links(desk, "o1", None)
         token = await make_link(desk, officer)
         accounts = await desk.store.find(Account, officer_id="o1")
     history = (await client.get(f"{world.base}/chat/{token}/history")).json()
@@ -453,7 +454,7 @@ async def test_page_has_a_strict_policy_and_no_inline_script(world: World, clien
 async def test_check_counts_the_good_links(world: World) -> None:
     assert await world.channel.check() == "2 personal links"
     async with world.door.open() as desk:
-        await revoke(desk, "o2")
+        await revoke_links(desk, "o2", None)
     assert await world.channel.check() == "1 personal links"
 
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
-from bot.channels.webchat import revoke
+from desk.departures import revoke_links
 from desk.model import Rendered
 from tests.bot.channels.webchat_world import World, jpeg, open_world
 
@@ -246,7 +246,7 @@ async def test_refused_message_stays_with_its_reason(world: World, page: Page) -
 
 async def test_revoked_link_says_so_and_keeps_what_was_written(world: World, page: Page) -> None:
     async with world.door.open() as desk:
-        await revoke(desk, "o1")
+        await revoke_links(desk, "o1", None)
     await write(page, "还没送出")
     await expect(page.locator("#banner")).to_contain_text("链接已失效")
     await expect(page.locator(".waiting")).to_have_count(1)

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from bot.channels.webchat import WebChatChannel, make_link, revoke
+from bot.channels.webchat import WebChatChannel, make_link
+from desk.departures import revoke_links
 from desk.ports import Door
 from roster.model import Account, Officer, Unit
 from tests.bot.channels.contract import KeptIntake, Shown
@@ -64,7 +65,7 @@ class WebChatLine:
 
     async def leave(self) -> None:
         async with self._door.open() as desk:
-            await revoke(desk, OFFICER.id)
+            await revoke_links(desk, OFFICER.id, None)
 
     async def _lines(self) -> list[dict[str, Any]]:
         return list((await self._client.get(f"{self.url}/history")).raise_for_status().json()["messages"])

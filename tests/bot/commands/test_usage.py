@@ -16,7 +16,7 @@ from desk.ports import ChannelFault
 from tests.bot.commands.cli import PATIENCE_SECONDS, Cli
 
 WORDS = Path(__file__).resolve().parents[3] / "bot" / "commands" / "words.toml"
-COMMANDS = "run check migrate import export invite roll-call backup restore verify".split()
+COMMANDS = "run check migrate import export invite people roll-call backup restore verify".split()
 
 
 def test_every_command_of_the_contract_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.channels.webchat import WebChatChannel, revoke
+from bot.channels.webchat import WebChatChannel
 from bot.channels.webchat.links import find_holder
 from bot.town.actions import TownActions
 from bot.town.register import read_register, read_table
 from desk import roll_calls
+from desk.departures import revoke_links
 from desk.escalations import step
 from desk.model import Inbound, InboxRow, Job, Letter
 from desk.reports import take
@@ -54,7 +55,7 @@ async def test_the_phones_keep_their_links_over_restarts(town: Town, actions: To
 async def test_a_link_that_was_revoked_is_made_anew(town: Town, actions: TownActions) -> None:
     before = await actions.phones()
     async with town.door.open() as desk:
-        await revoke(desk, OFFICER)
+        await revoke_links(desk, OFFICER, None)
     after = await actions.phones()
     assert [one.token for one in after][1] != [one.token for one in before][1]
     assert [*after[:1], *after[2:]] == [*before[:1], *before[2:]]

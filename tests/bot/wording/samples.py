@@ -375,6 +375,8 @@ def _people(add: Any) -> None:
         "fault": "Forbidden: bot was blocked by the user",
     }
     add("officer_unreachable", blocked)
+    add("officer_left", {"name": "吴健芬", "incidents": ["ZS-20261124-003"], "watches": 2})
+    add("officer_left with nothing in hand", {"name": "吴健芬", "incidents": [], "watches": 0})
     add("sign_in_code", {"code": "204817", "minutes": 10})
     add("sign_in_locked", {"name": "吴健芬", "at": at("03:14")})
     for kind in ("stub", "stub_urgent", "stub_settled"):
