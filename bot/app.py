@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
 
@@ -33,6 +33,7 @@ from bot.town.rules import town_policy
 from bot.town.seed import seed
 from bot.troubles import ChannelTroubles
 from bot.wording import Wording
+from desk import pruning
 from desk.ports import Bell, Channel, Clock
 from handlers.flow import find_flows
 from roster import calendar
@@ -42,7 +43,6 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 5
 HTTP_GRACE_SECONDS = 3
-QUEUE_GRACE_SECONDS = 4  # With the postman's three the desk ends within ten.
 
 
 class CannotStart(Exception):
@@ -119,9 +119,11 @@ async def _put_together(
     if config.demonstration:
         policy = town_policy(policy)
     bell = Bell()
-    queue = EmbeddedQueue(database, clock, Bounds(finish_seconds=QUEUE_GRACE_SECONDS))
+    queue = EmbeddedQueue(database, clock, Bounds(**asdict(config.queue)))
     door = OfficeDoor(database, queue, clock, policy, bell)
     await door.load_pace()
+    async with door.open() as desk:
+        pruning.schedule(desk)
     inbox = TransactionalInbox(database, queue, clock, bell)
     media = MediaFolder(config.attachments_path)
     media.open()

@@ -7,7 +7,7 @@ from bot.intake import HEAR, SWEEP
 from bot.postman import Postman
 from bot.receipts import SEND
 from bot.switchboard import Switchboard
-from desk import escalations, roll_calls
+from desk import escalations, pruning, roll_calls
 from desk.model import Job
 from desk.ports import Desk, Door, WorkQueue
 from handlers.report import draft_fell_due
@@ -27,6 +27,7 @@ DESK_WORK: dict[str, Act] = {
     "draft": draft_fell_due,
     "roll_call_remind": roll_calls.remind,
     "roll_call_close": roll_calls.close,
+    pruning.PRUNE: pruning.prune,
 }
 
 

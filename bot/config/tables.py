@@ -39,7 +39,7 @@ class Queue:
     workers_max: int = 16
     bulk_max: int = 6
     run_seconds_max: float = 600
-    finish_seconds: float = 7
+    finish_seconds: float = 4
 
 
 @dataclass(frozen=True)

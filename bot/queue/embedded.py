@@ -30,7 +30,7 @@ class Bounds:
     workers_max: int = 16
     bulk_max: int = 6  # Of the workers: the rest is always free for what is urgent.
     run_seconds_max: float = 600.0
-    finish_seconds: float = 7.0  # What runs at the stop may take this long; the whole desk has ten.
+    finish_seconds: float = 4.0  # What runs at the stop may take this long; the whole desk has ten.
 
 
 class EmbeddedQueue:

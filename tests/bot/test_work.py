@@ -14,7 +14,7 @@ from incidents.model import LogLine
 from tests.bot.machine import open_machine
 
 ROOT = Path(__file__).parents[2]
-NAMED = {"FETCH": "fetch", "HEAR": "hear", "SEND": "send", "SLOW_DOWN": SLOW_DOWN}
+NAMED = {"FETCH": "fetch", "HEAR": "hear", "SEND": "send", "SLOW_DOWN": SLOW_DOWN, "PRUNE": "prune"}
 
 
 def kinds_put() -> Iterator[str]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from starlette.datastructures import UploadFile
 
-from bot.channels.webchat import display_copy
 from bot.channels.webchat.events import Refused
 from bot.channels.webchat.sniff import HEAD_BYTES, SEALED, sniff
 from desk.model import RemoteFile, Setting
 from desk.ports import Desk, Door, FetchFailed, Media
+from web import picture
 
 PIECE_BYTES = 256 * 1024
 SLIPS_MAX = 200  # Uploads of one phone that no message has named yet.
@@ -54,7 +54,7 @@ class Uploads:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "copy.jpg"
             code = await self._decode(self._media.path(file.digest), str(target))
-            if code == display_copy.TOO_LARGE:
+            if code == picture.TOO_LARGE:
                 return replace(file, kind="file", mime=SEALED)
             if code or not target.exists():
                 return file
@@ -63,7 +63,7 @@ class Uploads:
 
     async def _decode(self, source: str, target: str) -> int:
         """Decoding happens outside this process: a hostile picture can only harm the child."""
-        arguments = [sys.executable, "-I", str(display_copy.__file__), source, target]
+        arguments = [sys.executable, "-I", str(picture.__file__), source, target]
         async with self._one_picture_at_a_time:
             child = await asyncio.create_subprocess_exec(
                 *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
@@ -72,7 +72,7 @@ class Uploads:
                 async with asyncio.timeout(COPY_SECONDS_MAX):
                     return await child.wait()
             except TimeoutError:
-                return display_copy.TOO_LARGE
+                return picture.TOO_LARGE
             finally:
                 if child.returncode is None:
                     child.kill()
