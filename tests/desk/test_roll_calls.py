@@ -76,7 +76,7 @@ async def test_a_question_still_waiting_is_withdrawn_when_its_answer_is_in(chat:
     phone = chat["邓值"]
     await phone.hand_in(phone.message("text", "到"))
     async with chat.door.read() as store:  # Heard first: its question, in the bulk lane, has not left yet.
-        [job] = await store.find(Job, kind="hear")
+        [job] = await store.find(Job, kind="sweep")
     assert job.lane is Lane.urgent
     await chat.settle()
     assert await result(chat, "邓值") is Result.present
