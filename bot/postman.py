@@ -18,7 +18,7 @@ from bot.receipts import LATE, SEND, Outcomes, Receipts, Sending, give_up, late_
 from bot.ways import mark, way_for
 from bot.wording import Wording
 from desk.letters import is_still_owed
-from desk.model import Job, Lane, Letter, LetterState, Outcome, Receipt, Rendered
+from desk.model import Card, Job, Lane, Letter, LetterState, Outcome, Receipt, Rendered
 from desk.ports import Channel, Desk, Door, WorkQueue
 from roster.model import Account
 
@@ -246,7 +246,8 @@ class Postman:
         await _stop_spinner(sending, words)
         try:
             if letter.amends:
-                return await channel.amend(words, letter.address, letter.remote_id)
+                [receipt] = await channel.amend(words, [Card(letter.address, letter.remote_id)])
+                return receipt
             [receipt] = await channel.send(words, [letter.address], key=letter.id)
             return receipt
         except Exception as error:  # Nothing a channel does may stop the others; the row says what happened.

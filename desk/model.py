@@ -87,6 +87,14 @@ class Rendered:
     reference: str = ""
 
 
+@dataclass(frozen=True)
+class Card:
+    """A message of ours as it stands on a phone, in the channel's terms."""
+
+    address: str
+    remote_id: str
+
+
 class Outcome(StrEnum):
     """What became of one sending; `faults.md` 2.3 decides by stage and class."""
 

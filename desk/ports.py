@@ -9,7 +9,9 @@ from typing import Any, Protocol, TypeVar
 from desk import ids
 from desk.bell import Bell as Bell  # Part of these ports, in a file of its own.
 from desk.ids import ulid as ulid  # The same.
-from desk.model import Inbound, Job, Lane, Receipt, RemoteFile, Rendered
+from desk.limits import ChannelLimits as ChannelLimits  # The same.
+from desk.limits import Rate as Rate
+from desk.model import Card, Inbound, Job, Lane, Receipt, RemoteFile, Rendered
 from desk.policy import Policy
 
 R = TypeVar("R")
@@ -156,19 +158,6 @@ Handler = Callable[[Sequence[Job]], Awaitable[None]]
 Take = Callable[[str, str, str, bytes], Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class ChannelLimits:
-    """What a platform allows, as data."""
-
-    per_second: float | None = None
-    per_chat_seconds: float | None = None  # At least this long between two messages to one chat.
-    batch_max: int = 1
-    text_max: int = 4096
-    choices_max: int = 100
-    file_bytes_max: int = 20 * 1024 * 1024
-    hides_repeats: bool = False  # A second sending with the same key shows nothing twice.
-
-
 class Channel(Protocol):
     """A way to people. It knows its vendor and no flow."""
 
@@ -179,10 +168,12 @@ class Channel(Protocol):
         """What a stored event means; None when it means nothing to us. Pure. Raises ValueError on nonsense."""
 
     async def send(self, message: Rendered, to: Sequence[str], *, key: str) -> list[Receipt]:
-        """Hand a message to the platform for each address; one receipt each. `key` names this sending."""
+        """Hand a message to the platform for up to `batch_max` addresses; one receipt each, in their order.
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        """Replace the words and buttons of a message sent before."""
+        `key` names this sending: a repeat has the same key, message and addresses, in the same order."""
+
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        """Replace the words and buttons of up to `batch_max` messages sent before; one receipt each, in order."""
 
     async def settle(self, interaction: str, text: str) -> None:
         """Answer a button press so that the phone stops waiting; failures are not errors."""

@@ -22,7 +22,19 @@ from bot.store.sql import Database
 from bot.switchboard import Switchboard
 from bot.wording import Wording
 from desk.letters import tell
-from desk.model import Choice, Inbound, Job, Lane, Letter, Notice, Outcome, Receipt, RemoteFile, Rendered
+from desk.model import (
+    Card,
+    Choice,
+    Inbound,
+    Job,
+    Lane,
+    Letter,
+    Notice,
+    Outcome,
+    Receipt,
+    RemoteFile,
+    Rendered,
+)
 from desk.policy import Policy
 from desk.ports import Bell, ChannelLimits, Clock, FetchFailed, Take
 from handlers.flow import Flow, find_flows
@@ -96,8 +108,13 @@ class Line:
             await self._play(Handed(one, message.text, key, message.choices), key + "@" + one) for one in to
         ]
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        return await self._play(Handed(address, message.text, "", message.choices, remote_id), remote_id)
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        return [
+            await self._play(
+                Handed(one.address, message.text, "", message.choices, one.remote_id), one.remote_id
+            )
+            for one in cards
+        ]
 
     async def _play(self, handed: Handed, remote_id: str) -> Receipt:
         assert len(handed.text.encode("utf-16-le")) // 2 <= self.limits.text_max

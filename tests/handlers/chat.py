@@ -19,6 +19,7 @@ from bot.switchboard import Switchboard
 from bot.wording import Wording
 from desk import enrolment
 from desk.model import (
+    Card,
     Inbound,
     InboxRow,
     InboxState,
@@ -144,12 +145,15 @@ class Line:
         self.shown.setdefault(address, []).append(shown)
         return Receipt(Outcome.sent, remote_id=shown.id)
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        for shown in self.shown.get(address, []):
-            if shown.id == remote_id:
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        return [self._amend(message, card) for card in cards]
+
+    def _amend(self, message: Rendered, card: Card) -> Receipt:
+        for shown in self.shown.get(card.address, []):
+            if shown.id == card.remote_id:
                 shown.text, shown.choices = message.text, message.choices
                 shown.changes += 1
-                return Receipt(Outcome.sent, remote_id=remote_id)
+                return Receipt(Outcome.sent, remote_id=card.remote_id)
         return Receipt(Outcome.refused, reason="no such message")
 
     async def settle(self, interaction: str, text: str) -> None:

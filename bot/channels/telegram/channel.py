@@ -18,7 +18,7 @@ from bot.channels.telegram.settings import TelegramSettings
 from bot.channels.telegram.troubles import Troubles, pause
 from bot.channels.telegram.updates import read_inbound
 from bot.channels.telegram.webhook import Watch, Webhook, webhook_trouble
-from desk.model import Inbound, Receipt, RemoteFile, Rendered
+from desk.model import Card, Inbound, Receipt, RemoteFile, Rendered
 from desk.ports import Channel, ChannelFault, ChannelLimits, Clock, Take
 
 
@@ -66,9 +66,9 @@ class TelegramChannel:
         """Send to each chat. Telegram knows no idempotency key: sending twice shows twice."""
         return [await self._sender.send(message, address) for address in to]
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        """Replace the words and buttons of a message sent before."""
-        return await self._sender.amend(message, address, remote_id)
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        """Replace the words and buttons of messages sent before."""
+        return [await self._sender.amend(message, card) for card in cards]
 
     async def settle(self, interaction: str, text: str) -> None:
         """Stop the spinner on the phone."""

@@ -13,7 +13,7 @@ from bot.channels.telegram.keyboards import fitted, inline_keyboard, keyboard
 from bot.channels.telegram.outcomes import Transport, receipt_for
 from bot.channels.telegram.redaction import Redaction
 from bot.channels.telegram.settings import TelegramSettings
-from desk.model import Outcome, Receipt, Rendered
+from desk.model import Card, Outcome, Receipt, Rendered
 
 T = TypeVar("T")
 
@@ -67,9 +67,9 @@ class Sender:
         was_cut = "the text was cut to 4096 units" if len(text) < len(message.text) else ""
         return Receipt(Outcome.sent, str(sent.message_id), reason=was_cut)
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
+    async def amend(self, message: Rendered, card: Card) -> Receipt:
         """Replace words and buttons; a message that shows them already is a success."""
-        chat_id, number = _whole(address), _whole(remote_id)
+        chat_id, number = _whole(card.address), _whole(card.remote_id)
         if chat_id is None or number is None:
             return Receipt(Outcome.refused, reason="not a Telegram message")
         call = self._bot.edit_message_text(
@@ -81,7 +81,7 @@ class Sender:
         )
         sent, receipt = await self._try(call)
         if sent is not None or "message is not modified" in receipt.reason.lower():
-            return Receipt(Outcome.sent, remote_id)
+            return Receipt(Outcome.sent, card.remote_id)
         return receipt
 
     async def settle(self, interaction: str, text: str) -> None:

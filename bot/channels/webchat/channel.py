@@ -12,7 +12,7 @@ from bot.channels.webchat import chat, events
 from bot.channels.webchat.links import CHANNEL, KIND, Holder, readable
 from bot.channels.webchat.screens import Screens
 from bot.channels.webchat.uploads import Uploads
-from desk.model import ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered, Session
+from desk.model import Card, ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered, Session
 from desk.ports import Channel, ChannelLimits, Door, FetchFailed, Media, Stale, Take
 
 PIECE_BYTES = 256 * 1024
@@ -73,21 +73,21 @@ class WebChatChannel:
             for address in to
         ]
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        """Change the words and buttons of a message where it stands on the phone."""
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        """Change the words and buttons of messages where they stand on the phones."""
         for _ in range(TRIES_MAX):
             try:
                 async with self.door.open() as desk:
-                    found = await chat.amend(desk, address, remote_id, message)
+                    found = [await chat.amend(desk, card, message) for card in cards]
             except Stale:
                 continue  # The phone marked it as read meanwhile.
-            self.screens.ring(address)
-            return (
-                Receipt(Outcome.sent, remote_id)
-                if found
-                else Receipt(Outcome.refused, reason="no such message")
-            )
-        return Receipt(Outcome.not_sent, reason="changed by others meanwhile")
+            self.screens.ring(*(card.address for card in cards))
+            missing = Receipt(Outcome.refused, reason="no such message")
+            return [
+                Receipt(Outcome.sent, card.remote_id) if is_found else missing
+                for card, is_found in zip(cards, found, strict=True)
+            ]
+        return [Receipt(Outcome.not_sent, reason="changed by others meanwhile") for _ in cards]
 
     async def settle(self, interaction: str, text: str) -> None:
         """Nothing to do: a phone page disables a pressed button by itself."""

@@ -6,7 +6,7 @@ from typing import Any
 from bot.channels.webchat.events import PhoneEvent
 from bot.channels.webchat.links import Holder
 from bot.channels.webchat.uploads import claim
-from desk.model import ChatMessage, Rendered
+from desk.model import Card, ChatMessage, Rendered
 from desk.ports import Desk, Store
 
 PAGE_MESSAGES = 40
@@ -69,14 +69,14 @@ async def write_ours(desk: Desk, addresses: Sequence[str], rendered: Rendered, k
     return ids
 
 
-async def amend(desk: Desk, address: str, remote_id: str, rendered: Rendered) -> bool:
+async def amend(desk: Desk, card: Card, rendered: Rendered) -> bool:
     """Change a message where it stands; False when this phone never showed it."""
-    message = await desk.store.get(ChatMessage, remote_id)
-    if message is None or message.address != address or message.mine:
+    message = await desk.store.get(ChatMessage, card.remote_id)
+    if message is None or message.address != card.address or message.mine:
         return False
     changes = {"text": rendered.text, "choices": rendered.choices, "asks_place": rendered.asks_place}
     if any(getattr(message, name) != value for name, value in changes.items()):
-        sequence = await desk.store.next_sequence(_counter(address))
+        sequence = await desk.store.next_sequence(_counter(card.address))
         await desk.store.change(message, sequence=sequence, **changes)
     return True
 

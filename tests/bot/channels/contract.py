@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from desk.model import Inbound, Outcome, RemoteFile, Rendered
+from desk.model import Card, Inbound, Outcome, RemoteFile, Rendered
 from desk.ports import Channel, FetchFailed
 from tests.fakes.telegram_media import SMALL_JPEG
 
@@ -213,12 +213,24 @@ class ChannelContract:
     async def test_an_amended_message_shows_the_new_words_and_buttons(self, line: Line) -> None:
         message = Rendered("点名", (("到岗", "present:01A"),))
         [receipt] = await line.channel.send(message, [line.address], key="k1")
+        card = Card(line.address, receipt.remote_id)
         for _ in range(2):  # Amending to what is shown already is a success.
-            amended = await line.channel.amend(Rendered("已记录 08:03"), line.address, receipt.remote_id)
+            [amended] = await line.channel.amend(Rendered("已记录 08:03"), [card])
             assert amended.outcome is Outcome.sent
         assert await line.shown() == [Shown("已记录 08:03")]
-        gone = await line.channel.amend(Rendered("x"), line.address, "999999999")
+        [gone] = await line.channel.amend(Rendered("x"), [Card(line.address, "999999999")])
         assert gone.outcome is Outcome.refused and gone.reason
+
+    async def test_many_cards_are_amended_with_one_receipt_each_in_order(self, line: Line) -> None:
+        cards = []
+        for number in range(min(2, line.channel.limits.batch_max)):
+            message = Rendered(f"点名 {number}", (("到岗", f"present:01A{number}"),))
+            [receipt] = await line.channel.send(message, [line.address], key=f"k{number}")
+            cards.append(Card(line.address, receipt.remote_id))
+        receipts = await line.channel.amend(Rendered("已记录 08:03"), cards)
+        assert [receipt.outcome for receipt in receipts] == [Outcome.sent] * len(cards)
+        assert await line.shown() == [Shown("已记录 08:03")] * len(cards)
+        assert await line.channel.amend(Rendered("x"), []) == []
 
     async def test_fault_16_a_person_out_of_reach_is_refused_for_good(self, line: Line) -> None:
         await line.leave()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bot.channels.telegram.keyboards import fitted, units
-from desk.model import Outcome, RemoteFile, Rendered
+from desk.model import Card, Outcome, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
 from tests.bot.channels.contract import KeptIntake, Shown, heard
 from tests.bot.channels.telegram_line import SECRET, TelegramLine, open_line
@@ -63,7 +63,7 @@ async def test_fault_10_a_refused_connection_is_not_sent(fake: FakeTelegram, lin
     [receipt] = await line.channel.send(CALL, [line.address], key="k")
     assert (receipt.outcome, receipt.whole_channel) == (Outcome.not_sent, False)
     assert "ConnectError" in receipt.reason
-    amended = await line.channel.amend(CALL, line.address, "5")
+    [amended] = await line.channel.amend(CALL, [Card(line.address, "5")])
     assert amended.outcome is Outcome.not_sent
 
 
@@ -262,12 +262,15 @@ async def test_an_amendment_keeps_the_rules_of_sending(fake: FakeTelegram, line:
         ("429", Outcome.not_sent),
         ("timeout_after_delivery", Outcome.unknown),
     ]
+    card = Card(line.address, receipt.remote_id)
     for kind, outcome in expected:
         fake.fail_next("editMessageText", kind, retry_after=1)
-        assert (await line.channel.amend(Rendered("x"), line.address, receipt.remote_id)).outcome is outcome
-    amended = await line.channel.amend(Rendered("x"), line.address, receipt.remote_id)
+        [amended] = await line.channel.amend(Rendered("x"), [card])
+        assert amended.outcome is outcome
+    [amended] = await line.channel.amend(Rendered("x"), [card])
     assert amended.outcome is Outcome.sent
-    assert (await line.channel.amend(Rendered("x"), "x", "y")).outcome is Outcome.refused
+    [nowhere] = await line.channel.amend(Rendered("x"), [Card("x", "y")])
+    assert nowhere.outcome is Outcome.refused
 
 
 async def test_settling_answers_the_phone_and_is_never_an_error(fake: FakeTelegram) -> None:
@@ -346,7 +349,7 @@ async def test_input_62_the_token_is_in_no_log_and_no_error(
         for kind in ("drop", "500", "half_json", "timeout_before_delivery", "400", "403"):
             fake.fail_next("*", kind, times=4)
             told += [repr(await line.channel.send(CALL, [line.address], key="k"))]
-            told += [repr(await line.channel.amend(CALL, line.address, "5"))]
+            told += [repr(await line.channel.amend(CALL, [Card(line.address, "5")]))]
             try:
                 await fetched(line, RemoteFile("photo", photo))
             except FetchFailed as failure:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from bot.channels.webchat import make_link
 from desk.departures import revoke_links
-from desk.model import ChatMessage, Outcome, RemoteFile, Rendered
+from desk.model import Card, ChatMessage, Outcome, RemoteFile, Rendered
 from desk.ports import FetchFailed
 from roster.model import Account, Officer
 from tests.bot.channels.webchat_world import World, jpeg, open_world
@@ -484,13 +484,13 @@ async def test_sending_with_one_key_shows_once(world: World) -> None:
 async def test_amended_card_comes_again_under_its_own_id(world: World, client: httpx.AsyncClient) -> None:
     card = await world.show("请签收", ("签收", "sign:I1"))
     await world.show("别的消息")
-    receipt = await world.channel.amend(Rendered("已由陈志强签收"), world.address, card)
+    [receipt] = await world.channel.amend(Rendered("已由陈志强签收"), [Card(world.address, card)])
     assert receipt.outcome == Outcome.sent
     lines = await read_stream(client, f"{world.chat}/stream?after=3", 1)
     assert (lines[0]["id"], lines[0]["text"], lines[0]["choices"]) == (card, "已由陈志强签收", [])
     history = (await client.get(f"{world.chat}/history")).json()["messages"]
     assert [line["text"] for line in history] == ["在", "已由陈志强签收", "别的消息"]
-    foreign = await world.channel.amend(Rendered("x"), "someone-else", card)
+    [foreign] = await world.channel.amend(Rendered("x"), [Card("someone-else", card)])
     assert foreign.outcome == Outcome.refused
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from desk.departures import revoke_links
-from desk.model import Rendered
+from desk.model import Card, Rendered
 from tests.bot.channels.webchat_world import World, jpeg, open_world
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.browser]
@@ -116,7 +116,7 @@ async def test_card_is_amended_in_place(world: World, page: Page) -> None:
     card = await world.show("请签收", ("签收", "sign:I1"))
     await world.show("后面的消息")
     await expect(page.locator(".ours")).to_have_count(2)
-    await world.channel.amend(Rendered("已由陈志强签收"), world.address, card)
+    await world.channel.amend(Rendered("已由陈志强签收"), [Card(world.address, card)])
     await expect(page.locator(".ours").first).to_contain_text("已由陈志强签收")
     await expect(page.get_by_role("button", name="签收", exact=True)).to_have_count(0)
     await expect(page.locator(".ours")).to_have_count(2)
