@@ -45,6 +45,12 @@ class _Heard:
         return f"roll_call:{self.roll_call.id}"
 
 
+async def line_of(desk: Desk, officer_id: str, ref: str) -> Answer | None:
+    """The line a button speaks of: this officer's of a roll call; cards of an earlier version name the line itself."""
+    lines = await desk.store.find(Answer, roll_call_id=ref, officer_id=officer_id, limit=1)
+    return lines[0] if lines else await desk.store.get(Answer, ref)
+
+
 async def owed_by(desk: Desk, officer_id: str) -> Answer | None:
     """The newest answer this officer still owes."""
     owed = await all_owed_by(desk, officer_id)

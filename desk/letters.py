@@ -97,8 +97,8 @@ async def is_still_owed(desk: Desk, letter: Letter) -> bool:
             incident = await desk.store.get(Incident, choice.ref)
             return incident is not None and incident.state in UNSIGNED_STATES
         if choice.verb == "present":
-            answer = await desk.store.get(Answer, choice.ref)
-            return answer is not None and answer.result is Result.waiting
+            lines = await desk.store.find(Answer, roll_call_id=choice.ref, officer_id=letter.officer_id)
+            return any(line.result is Result.waiting for line in lines)
     return True
 
 

@@ -159,11 +159,12 @@ def _question(roll_call: RollCall, answer: Answer, kind: str) -> Notice:
         "closes_at": roll_call.closes_at.isoformat(),
         "make_up": roll_call.make_up,
         "proof": answer.proof.value,
-        "presence": answer.presence.value,
         "post": answer.post,
         "reference": roll_call.id[-4:],
     }
-    choices = (Choice("present", answer.id), Choice("excused", answer.id), Choice("trouble", answer.id))
+    # The call's own id, the same for all: equal words go to a thousand people in one sending.
+    ref = roll_call.id
+    choices = (Choice("present", ref), Choice("excused", ref), Choice("trouble", ref))
     return Notice(kind, facts, choices, asks_place=answer.proof is Proof.place)
 
 

@@ -16,7 +16,7 @@ from handlers.flow import Flow, say
 from incidents import intake
 from incidents.model import OPEN_STATES, Attachment, Draft, Incident, Report, ReportKind
 from incidents.places import believed, distance_metres
-from roster.model import Account, Answer, Officer, Proof
+from roster.model import Account, Officer, Proof
 
 STARTS = ("/report", "报送", "上报")
 # Said to be polite, never to report: an incident "好的" would wake a leader.
@@ -97,7 +97,7 @@ async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:
 
 async def _trouble(desk: Desk, message: Inbound, officer: Officer) -> None:
     """有情况 at a roll call: whoever says so is there, and tells it as a report; a proof owed stays owed."""
-    answer = await desk.store.get(Answer, message.ref)
+    answer = await answers.line_of(desk, officer.id, message.ref)
     is_here = False
     if answer is not None and answer.officer_id == officer.id and answer.proof is Proof.tap:
         is_here = await answers.take(desk, message, officer, answer, Given())

@@ -12,7 +12,7 @@ from desk.verdicts import may_conclude
 from handlers import report
 from handlers.flow import Flow, say
 from incidents.kinds import read_kind
-from roster.model import Answer, Officer, Proof, Result
+from roster.model import Answer, Officer, Proof, Result, RollCall
 from roster.roll_call import Reading, reads_as_answer
 
 VERDICTS = {
@@ -125,10 +125,14 @@ async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:
     if message.verb == "call":
         await _call(desk, message, officer)
         return
-    answer = await desk.store.get(Answer, message.ref)
+    if message.verb in VERDICTS:
+        answer = await desk.store.get(Answer, message.ref)
+    else:
+        answer = await answers.line_of(desk, officer.id, message.ref)
     if answer is None:
         desk.log("choice_refused", f"officer:{officer.id}", officer.id, verb=message.verb)
-        say(desk, message, officer, Notice("choice_stale", {}))
+        is_called = await desk.store.get(RollCall, message.ref) is not None  # But not this officer.
+        say(desk, message, officer, Notice("not_yours" if is_called else "choice_stale", {}))
     elif message.verb in VERDICTS:
         await _verdict(desk, message, officer, answer)
     elif answer.officer_id != officer.id:

@@ -282,6 +282,19 @@ async def test_input_22_somebody_else_s_button_is_refused_and_logged(chat: Chat)
     assert len(await chat.logged("choice_refused")) == 2
 
 
+async def test_all_who_are_asked_alike_get_the_very_same_card_and_a_press_counts_for_who_pressed(
+    chat: Chat,
+) -> None:
+    called = await call(chat)
+    cards = [chat[name].card(QUESTION) for name in ("邓值", "李领")]
+    assert cards[0].choices == cards[1].choices
+    await chat["邓值"].press_token(f"present:{called.id}")
+    assert await result(chat, "邓值") is Result.present
+    assert await result(chat, "李领") is Result.waiting
+    await chat["陈村"].press_token(f"present:{called.id}")  # A forwarded card: nobody asked this person.
+    assert chat["陈村"].saw("这个按钮是发给别人的")
+
+
 async def test_an_old_replayed_tap_answers_nothing(chat: Chat) -> None:
     await call(chat)
     line = await line_of(chat, "邓值")
