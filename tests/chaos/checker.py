@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.delivery import unknowns_max
 from bot.store import chain
 from desk.model import InboxState, Letter, LetterState
-from incidents.model import AttachmentState, Draft, LogLine, Report
+from incidents.model import AttachmentState, Draft, LogLine, Place, Report
 from roster.model import Answer, Result, RollCall, RollCallState
 from tests.chaos.ledger import Ledger
 from tests.chaos.told import Told
@@ -100,10 +100,16 @@ def _is_on_disk(files: Path, digest: str) -> bool:
 
 
 def _places(ledger: Ledger, told: Told) -> Iterator[str]:
-    found = Counter((one.place.lat, one.place.lon) for one in _told(ledger) if one.place is not None)
+    # Four digits are ten metres: a place may have gone through another datum and back.
+    found = Counter(rounded(one.place) for one in _told(ledger) if one.place is not None)
     for place, who in told.places.items():
         if found[place] != 1:
             yield f"the place {place} of {who} is kept {found[place]} times"
+
+
+def rounded(place: Place) -> tuple[float, float] | None:
+    """The point of a place as people's phones tell it; None for one in words."""
+    return None if place.lat is None or place.lon is None else (round(place.lat, 4), round(place.lon, 4))
 
 
 def _numbers(ledger: Ledger) -> Iterator[str]:
@@ -213,7 +219,7 @@ def _roll_calls(ledger: Ledger, told: Told) -> Iterator[str]:
 
 def _answers(ledger: Ledger, told: Told) -> Iterator[str]:
     """Whoever answered is recorded, once; whoever is recorded answered."""
-    by_id = {one.id: one for one in ledger.answers}
+    by_person = {(one.roll_call_id, one.officer_id): one for one in ledger.answers}
     calls = {one.id: one for one in ledger.roll_calls}
     recorded = Counter(
         (line.subject, line.actor) for line in ledger.lines if line.kind == "roll_call_answered"
@@ -222,8 +228,9 @@ def _answers(ledger: Ledger, told: Told) -> Iterator[str]:
         if count != 1:
             yield f"{who} was recorded {count} times in {subject}"
     for press in told.presses:
-        if not _is_kept(by_id[press.answer_id]):
-            yield f"the tap of {press.officer_id} at {press.at} is lost: {by_id[press.answer_id]}"
+        answer = by_person[press.roll_call_id, press.officer_id]
+        if not _is_kept(answer):
+            yield f"the tap of {press.officer_id} at {press.at} is lost: {answer}"
     for word in told.words:
         running = [call for call in ledger.roll_calls if call.called_at < word.at < call.closes_at]
         mine = [
@@ -242,11 +249,12 @@ def _is_kept(answer: Answer) -> bool:
 
 
 def _unfounded(ledger: Ledger, told: Told, calls: dict[str, RollCall]) -> Iterator[str]:
-    pressed = {press.answer_id for press in told.presses}
+    pressed = {(press.roll_call_id, press.officer_id) for press in told.presses}
     spoke = {word.officer_id for word in told.words}
     for answer in ledger.answers:
         is_present = answer.result in (Result.present, Result.late)
-        if is_present and answer.id not in pressed and answer.officer_id not in spoke:
+        has_pressed = (answer.roll_call_id, answer.officer_id) in pressed
+        if is_present and not has_pressed and answer.officer_id not in spoke:
             yield f"{answer.officer_id} is {answer.result} in {calls[answer.roll_call_id].slot} and never answered"
 
 
@@ -255,17 +263,15 @@ def _copies(ledger: Ledger) -> Iterator[str]:
     allowed: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
     repeats: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
     for letter in ledger.letters:
-        if letter.rendered is not None and letter.channel == "telegram" and not letter.amends:
+        if letter.rendered is not None and letter.channel != "webchat" and not letter.amends:
             key = (letter.address, letter.rendered.text, tuple(token for _, token in letter.rendered.choices))
             allowed[key] += 1
             repeats[key] += letter.unknowns
     shown: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
     marked: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
-    for send in ledger.sends:
-        text = send.text.removeprefix(REPEAT)
-        rows = send.body.get("reply_markup", {}).get("inline_keyboard", [])
-        data = tuple(button["callback_data"] for row in rows for button in row if "callback_data" in button)
-        (shown if text == send.text else marked)[str(send.chat_id), text, data] += 1
+    for copy in ledger.copies:
+        text = copy.text.removeprefix(REPEAT)
+        (shown if text == copy.text else marked)[copy.address, text, copy.tokens] += 1
     for key, count in shown.items():
         if count > allowed[key]:
             yield f"{count} unmarked copies of {allowed[key]} letters to {key[0]}: {key[1][:60]!r}"
@@ -279,13 +285,13 @@ def _copies(ledger: Ledger) -> Iterator[str]:
 
 def _deliveries(ledger: Ledger, told: Told) -> Iterator[str]:
     """What is called sent really stands on that phone; nothing is given up; every 状态 has its answer."""
-    on_phones = {(str(send.chat_id), str(send.message_id)): send.text for send in ledger.sends}
+    on_phones = {(copy.address, str(copy.card)): copy.text for copy in ledger.copies}
     for letter in ledger.letters:
         if letter.state not in (LetterState.sent, LetterState.unknown, LetterState.cancelled):
             yield f"{letter.kind} to {letter.officer_id} is {letter.state}: {letter.reason}"
         if letter.state is LetterState.unknown and letter.unknowns <= unknowns_max(letter):
             yield f"{letter.kind} to {letter.officer_id} was given up after {letter.unknowns} unknown outcomes"
-        if letter.state is LetterState.sent and letter.channel == "telegram" and not letter.amends:
+        if letter.state is LetterState.sent and letter.channel != "webchat" and not letter.amends:
             yield from _is_shown(letter, on_phones)
     for who, count in told.asked_status.items():
         answers = sum(one.kind == "status" and one.officer_id == who for one in ledger.letters)

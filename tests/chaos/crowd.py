@@ -11,15 +11,14 @@ from typing import Any
 import httpx
 
 from tests.chaos.office import Office
+from tests.chaos.platform import Card, Mobile, Said
 from tests.chaos.told import Press, Told, Word
 from tests.fakes.telegram_media import SMALL_JPEG
-from tests.fakes.telegram_people import Phone, Said, Tap
 
 EVENTS = ("厂房起火有浓烟", "内涝积水半米", "山体滑坡堵路", "两车相撞有人受伤", "燃气泄漏", "多人食物中毒")
 NUMBER = re.compile(r"ZS-\d{8}-\d{3,}")
 POST_AGAIN_SECONDS = 0.2
 CALL_EVERY_SECONDS = 26.0  # Longer than a window and its extension: calls do not overlap.
-NEWEST = 40  # Of a phone's messages, so many are looked at.
 
 
 class Crowd:
@@ -28,7 +27,7 @@ class Crowd:
     def __init__(self, office: Office, dice: random.Random) -> None:
         self._office = office
         self._dice = dice
-        self._pressed: set[tuple[int, str]] = set()
+        self._pressed: set[tuple[str, Card, str]] = set()
         self._posting: set[asyncio.Task[None]] = set()
         self._called_at = 0.0
         self.told = Told()
@@ -59,10 +58,10 @@ class Crowd:
     def finish(self) -> None:
         """Everybody signs for every page and answers every question they see, so that the night becomes quiet."""
         for who in self._office.phones:
-            for message_id, data in self._buttons(who, "sign"):
-                self._tap_sign(who, message_id, data)
-            for message_id, data in self._buttons(who, "present"):
-                self._tap_present(who, message_id, data)
+            for card, data in self._buttons(who, "sign"):
+                self._tap_sign(who, card, data)
+            for card, data in self._buttons(who, "present"):
+                self._tap_present(who, card, data)
 
     async def all_posted(self) -> None:
         """Wait until the desk has taken everything from the web pages."""
@@ -76,11 +75,11 @@ class Crowd:
         self._note(phone.say(f"报送 {self._sentence(who)}"))
         if self._chance(0.4):
             self._send_photo(who)
-        self._note(phone.location(*self._new_place(who)))
+        self._note(phone.place(*self._new_place(who)))
 
     def _report_place_first(self) -> None:
         who, phone = self._reporter()
-        self._note(phone.location(*self._new_place(who)))
+        self._note(phone.place(*self._new_place(who)))
         self._note(phone.say(self._sentence(who)))
 
     def _photo(self) -> None:
@@ -88,32 +87,33 @@ class Crowd:
         self._send_photo(who, self._sentence(who) if self._chance(0.5) else "")
 
     def _album(self) -> None:
-        who, phone = self._reporter()
+        who, _ = self._reporter()
         pictures = [self._picture() for _ in range(self._dice.randint(2, 5))]
-        shown = phone.album(list(pictures), self._sentence(who) if self._chance(0.6) else "")
-        ids = [self._note_photo(said, picture) for said, picture in zip(shown, pictures, strict=True)]
-        self.told.albums.append(tuple(ids))
+        files = self._send_photos(who, pictures, self._sentence(who) if self._chance(0.6) else "")
+        if self._office.platform.has_albums:
+            self.told.albums.append(files)
 
     def _add_by_reply(self) -> None:
         who, phone = self._reporter()
-        receipts = [one for one in phone.received[-NEWEST:] if NUMBER.search(one.text)]
+        receipts = [one for one in phone.seen() if NUMBER.search(one.text)]
         if receipts:
-            to = self._dice.choice(receipts).message_id
+            to = self._dice.choice(receipts).card
             self._note(phone.say(f"现场补充情况 {self.told.token(who)}", reply_to=to))
 
     def _add_by_number(self) -> None:
         who, phone = self._reporter()
-        found = [NUMBER.search(one.text) for one in phone.received[-NEWEST:]]
+        found = [NUMBER.search(one.text) for one in phone.seen()]
         numbers = [one[0] for one in found if one]
         if numbers:
             self._note(phone.say(f"{self._dice.choice(numbers)} 又有变化 {self.told.token(who)}"))
 
     def _correct(self) -> None:
         who, phone = self._reporter()
-        own = [one for one in phone.messages[-NEWEST:] if not one.from_bot and "text" in one.body]
-        told = [one for one in own if any(event in one.text for event in EVENTS)]
-        if told:
-            self._note(phone.edit(self._dice.choice(told).message_id, f"更正：{self._sentence(who)}"))
+        mark = self.told.next_token
+        said = phone.correct(EVENTS, f"更正：{self._dice.choice(EVENTS)} {mark}")
+        if said is not None:
+            assert self.told.token(who) == mark
+            self._note(said)
 
     def _cancel(self) -> None:
         _, phone = self._reporter()
@@ -135,8 +135,8 @@ class Crowd:
         if not offers:
             self._note(self._office.phones[who].say("/rollcall"))
             return
-        tap = self._tap(who, *offers[-1])
-        self.told.calls.add(f"manual-telegram-{tap.update_id}")
+        [event] = self._tap(who, *offers[-1]).events
+        self.told.calls.add(f"manual-{event.replace('/', '-', 1)}")
         self._called_at = now
 
     def _answer_by_button(self) -> None:
@@ -148,9 +148,9 @@ class Crowd:
         if verb == "trouble":
             self._note(self._office.phones[who].say(self._sentence(who)))
 
-    def _tap_present(self, who: str, message_id: int, data: str) -> None:
+    def _tap_present(self, who: str, card: Card, data: str) -> None:
         self.told.presses.append(Press(who, data.partition(":")[2], datetime.now(UTC)))
-        self._tap(who, message_id, data)
+        self._tap(who, card, data)
 
     def _answer_in_words(self) -> None:
         who = self._anybody()
@@ -172,8 +172,8 @@ class Crowd:
         if cards:
             self._tap_sign(who, *self._dice.choice(cards))
 
-    def _tap_sign(self, who: str, message_id: int, data: str) -> None:
-        self._tap(who, message_id, data)
+    def _tap_sign(self, who: str, card: Card, data: str) -> None:
+        self._tap(who, card, data)
         self.told.signatures.add((who, data.partition(":")[2]))
 
     def _close(self) -> None:
@@ -222,7 +222,7 @@ class Crowd:
     def _anybody(self) -> str:
         return self._dice.choice(list(self._office.phones))
 
-    def _reporter(self) -> tuple[str, Phone]:
+    def _reporter(self) -> tuple[str, Mobile]:
         who = self._dice.choice([one for one in self._office.reporters if one in self._office.phones])
         return who, self._office.phones[who]
 
@@ -233,41 +233,43 @@ class Crowd:
         return SMALL_JPEG + self._dice.randbytes(self._dice.randint(16, 20_000))
 
     def _send_photo(self, who: str, caption: str = "") -> None:
-        picture = self._picture()
-        self._note_photo(self._office.phones[who].photo(picture, caption), picture)
+        self._send_photos(who, [self._picture()], caption)
 
-    def _note_photo(self, said: Said, picture: bytes) -> str:
+    def _send_photos(self, who: str, pictures: Sequence[bytes], caption: str) -> tuple[str, ...]:
+        said = self._office.phones[who].photos(pictures, caption)
         self._note(said)
-        file_id = str(said.message["photo"][-1]["file_id"])
-        self.told.photos[file_id] = hashlib.sha256(picture).hexdigest()
-        return file_id
+        for file_id, picture in zip(said.files, pictures, strict=True):
+            self.told.photos[file_id] = hashlib.sha256(picture).hexdigest()
+        return said.files
 
     def _new_place(self, who: str) -> tuple[float, float]:
-        place = round(self._dice.uniform(22.3, 22.7), 6), round(self._dice.uniform(113.1, 113.5), 6)
+        place = round(self._dice.uniform(22.3, 22.7), 4), round(self._dice.uniform(113.1, 113.5), 4)
         self.told.places[place] = who
         return place
 
-    def _note(self, said: Said | Tap) -> None:
-        self.told.events.add(f"telegram/{said.update_id}")
+    def _note(self, said: Said) -> None:
+        self.told.events.update(said.events)
 
-    def _tap(self, who: str, message_id: int, data: str) -> Tap:
-        """Tap a button, even one that the desk takes off the card at this very moment."""
-        self._pressed.add((message_id, data))
-        tap = self._office.phones[who].press(data, message_id, stale=True)
-        assert isinstance(tap, Tap)
-        self._note(tap)
-        return tap
+    def _tap(self, who: str, card: Card, data: str) -> Said:
+        self._pressed.add((who, card, data))
+        said = self._office.phones[who].press(card, data)
+        self._note(said)
+        return said
 
-    def _somebody_with(self, verb: str) -> tuple[str, list[tuple[int, str]]]:
+    def _somebody_with(self, verb: str) -> tuple[str, list[tuple[Card, str]]]:
         """Somebody whose phone shows a button with this verb, and those buttons; nobody in particular without any."""
         people = list(self._office.phones)
         self._dice.shuffle(people)
         found = ((who, self._buttons(who, verb)) for who in people)
         return next((one for one in found if one[1]), ("", []))
 
-    def _buttons(self, who: str, verb: str, *, again: bool = False) -> list[tuple[int, str]]:
+    def _buttons(self, who: str, verb: str, *, again: bool = False) -> list[tuple[Card, str]]:
         """Message and data of the buttons with this verb a phone shows: those not pressed yet, or all."""
         phone = self._office.phones.get(who)
-        shown = phone.received[-NEWEST:] if phone else []
-        found = [(message.message_id, data) for message in shown for data in message.button_data]
-        return [one for one in found if one[1].startswith(f"{verb}:") and (again or one not in self._pressed)]
+        shown = phone.seen() if phone else []
+        found = [(message.card, data) for message in shown for data in message.tokens]
+        return [
+            one
+            for one in found
+            if one[1].startswith(f"{verb}:") and (again or (who, *one) not in self._pressed)
+        ]

@@ -7,7 +7,7 @@ from desk.model import ChatMessage, InboxRow, Job, Letter, LetterState
 from desk.ports import Store
 from incidents.model import Attachment, AttachmentState, Draft, Incident, LogLine, Report
 from roster.model import Account, Answer, Officer, RollCall, RollCallState
-from tests.fakes.telegram_model import Send
+from tests.chaos.platform import Copy
 
 # What must be over before the books are closed; ladders and clocks of open incidents go on for days.
 SOON_DONE = ("hear", "sweep", "send", "fetch", "draft", "roll_call_remind", "roll_call_close")
@@ -30,11 +30,11 @@ class Ledger:
     accounts: list[Account]
     lines: list[LogLine]
     web: list[ChatMessage]
-    sends: list[Send]
+    copies: list[Copy]
     files: Path
 
 
-async def read_ledger(store: Store, sends: list[Send], files: Path) -> Ledger:
+async def read_ledger(store: Store, copies: list[Copy], files: Path) -> Ledger:
     """All records there are."""
     return Ledger(
         inbox=await store.find(InboxRow),
@@ -50,7 +50,7 @@ async def read_ledger(store: Store, sends: list[Send], files: Path) -> Ledger:
         accounts=await store.find(Account),
         lines=await store.find(LogLine, order=("sequence",)),
         web=await store.find(ChatMessage),
-        sends=list(sends),
+        copies=list(copies),
         files=files,
     )
 

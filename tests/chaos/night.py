@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from tests.chaos.crowd import Crowd
 from tests.chaos.ledger import Ledger, read_ledger, unfinished
 from tests.chaos.office import Office, Starter
-from tests.fakes.telegram_model import Send
 
 READY_SECONDS = 20.0
 LIFE_SECONDS_MAX = 0.8
@@ -31,7 +30,7 @@ class Night:
     dice: random.Random
 
     def __post_init__(self) -> None:
-        self.telegram = self.office.telegram
+        self.platform = self.office.platform
         self.crowd = Crowd(self.office, self.dice)
         self.deaths: Counter[str] = Counter()
         self._ways = {
@@ -45,15 +44,15 @@ class Night:
     async def live_and_die(self, number: int) -> None:
         """One life: people act meanwhile, and at a moment drawn beforehand the desk is killed."""
         [way] = self.dice.choices(list(self._ways), (2, 4, 4, 3, 1))
-        heard = self._contacts
+        heard = self.platform.contacts
         await self.starter.start(cold=number % COLD_EACH == COLD_EACH - 1)
         acting = asyncio.create_task(self._act())
         try:
             if way != "while it boots":
-                await self._until(lambda: self._contacts > heard, READY_SECONDS)
+                await self._until(lambda: self.platform.contacts > heard, READY_SECONDS)
             await self._ways[way]()
         finally:
-            self.telegram.on_send = None
+            self.platform.on_copy = None
             acting.cancel()
             await asyncio.gather(acting, return_exceptions=True)
             code = await self.starter.end(signal.SIGKILL)
@@ -73,7 +72,7 @@ class Night:
                 self.crowd.finish()
                 async with database.read() as store:
                     left = await unfinished(store)
-                left |= {"updates": waiting} if (waiting := len(self.telegram.unconfirmed)) else {}
+                left |= {"updates": waiting} if (waiting := self.platform.unconfirmed) else {}
                 if not left:
                     break
                 assert loop.time() < ends_at, f"still under way: {left}; {self._last_words()}"
@@ -81,7 +80,7 @@ class Night:
             code = await self.starter.end(signal.SIGTERM)
             assert code == 0, f"the desk stopped with {code}: {self._last_words()}"
             async with database.read() as store:
-                return await read_ledger(store, self.telegram.sends, self.office.folder / "attachments")
+                return await read_ledger(store, self.platform.copies(), self.office.folder / "attachments")
         finally:
             await database.close()
 
@@ -104,34 +103,29 @@ class Night:
         gone = asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def kill(_: Send) -> None:
+        def kill() -> None:
             nonlocal left
             left -= 1
             if left == 0 and pid is not None:
                 os.kill(pid, signal.SIGKILL)
                 loop.call_soon_threadsafe(gone.set)
 
-        self.telegram.on_send = kill
+        self.platform.on_copy = kill
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LIFE_SECONDS_MAX):
                 await gone.wait()
 
     async def _die_after_taking(self) -> None:
-        goal = self.telegram.world.updates.confirmed + self.dice.randint(1, 8)
-        await self._until(lambda: self.telegram.world.updates.confirmed >= goal, LIFE_SECONDS_MAX)
+        goal = self.platform.taken + self.dice.randint(1, 8)
+        await self._until(lambda: self.platform.taken >= goal, LIFE_SECONDS_MAX)
 
     async def _die_fetching(self) -> None:
-        goal = self.telegram.calls["file"] + 1
-        await self._until(lambda: self.telegram.calls["file"] >= goal, LIFE_SECONDS_MAX)
-
-    @property
-    def _contacts(self) -> int:
-        calls = self.telegram.calls
-        return calls["getupdates"] if self.office.mode == "polling" else calls["getwebhookinfo"]
+        goal = self.platform.fetched + 1
+        await self._until(lambda: self.platform.fetched >= goal, LIFE_SECONDS_MAX)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await self.telegram.wait_for(condition, seconds)
+            await self.platform.wait_for(condition, seconds)
 
     def _last_words(self) -> str:
         return self.office.log_path.read_text("utf-8", "replace")[-3000:]

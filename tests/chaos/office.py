@@ -19,8 +19,7 @@ from bot.store.sql import Database
 from desk.ports import Bell, Desk
 from roster.calendar import Calendar
 from roster.model import Account, Officer, Role, Shift, Unit
-from tests.fakes.telegram_people import Phone
-from tests.fakes.telegram_server import FakeTelegram
+from tests.chaos.platform import Mobile, Platform
 from tests.town.world import free_port
 
 PACE = (
@@ -42,11 +41,7 @@ level = "warning"
 [web]
 port = {port}
 public_url = "http://127.0.0.1:{port}"
-[telegram]
-token = "{token}"
-base_url = "{base_url}"
-mode = "{mode}"
-{secret}
+{platform}
 [limits]
 draft_minutes = 2
 [[post]]
@@ -77,11 +72,10 @@ steps = [
 class Office:
     """Who works here, and on which phone."""
 
-    telegram: FakeTelegram
+    platform: Platform
     folder: Path
-    mode: str
     port: int = field(default_factory=free_port)
-    phones: dict[str, Phone] = field(default_factory=dict)  # officer id -> their Telegram
+    phones: dict[str, Mobile] = field(default_factory=dict)  # officer id -> their phone on the platform
     links: dict[str, str] = field(default_factory=dict)  # officer id -> their web-chat token
     reporters: list[str] = field(default_factory=list)
     signers: list[str] = field(default_factory=list)
@@ -108,10 +102,7 @@ class Office:
         text = CONFIG.format(
             folder=self.folder,
             port=self.port,
-            token=self.telegram.token,
-            base_url=self.telegram.base_url,
-            mode=self.mode,
-            secret='webhook_secret = "a-long-Secret-7"' if self.mode == "webhook" else "",
+            platform=self.platform.table,
         )
         self.config_path.write_text(text, "utf-8")
         self.config_path.chmod(0o600)
@@ -124,6 +115,7 @@ class Office:
             await self._employ(desk)
         await door.set_pace(PACE)
         await database.close()
+        self.platform.begin(self.url)
 
     async def _employ(self, desk: Desk) -> None:
         people: list[tuple[str, str, Role, str, str]] = []
@@ -151,8 +143,9 @@ class Office:
         if officer.id.endswith(f"-{REPORTERS_EACH - 1}"):
             self.links[officer.id] = await make_link(desk, officer)
         else:
-            await desk.store.add(Account(f"a-{number}", officer.id, "telegram", str(number), desk.now))
-            self.phones[officer.id] = self.telegram.phone(number, officer.name, started=True)
+            address, self.phones[officer.id] = self.platform.mobile(number, officer.name)
+            account = Account(f"a-{number}", officer.id, self.platform.name, address, desk.now)
+            await desk.store.add(account)
         if officer.role is Role.officer:
             self.reporters.append(officer.id)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 from desk.model import InboxState, Job, LetterState
 from incidents.model import AttachmentState
 from roster.model import Result
-from tests.chaos.checker import PAGE, PAGED, TOKEN
+from tests.chaos.checker import PAGE, PAGED, TOKEN, rounded
 from tests.chaos.ledger import Ledger
 from tests.chaos.told import Told
 
@@ -36,8 +36,8 @@ def spoils() -> dict[str, Spoil]:
         "a signature is lost|was signed 0 times": lambda books, _: _without(books, "lines", _is_signature),
         "an answer is lost|is lost": _silenced,
         "the counts do not sum|counts": _miscounted,
-        "a copy has no mark|unmarked copies": lambda books, _: replace(books, sends=[*books.sends, books.sends[-1]]),
-        "what is called sent is not|is not on the phone": lambda books, _: replace(books, sends=[]),
+        "a copy has no mark|unmarked copies": lambda books, _: replace(books, copies=[*books.copies, books.copies[-1]]),
+        "what is called sent is not|is not on the phone": lambda books, _: replace(books, copies=[]),
         "a letter is given up|is failed": _undelivered,
         "the log is rewritten|the duty log is broken": lambda books, _: _without(books, "lines"),
     }  # fmt: skip
@@ -97,7 +97,7 @@ def _unfetched(books: Ledger, _: Told) -> Ledger:
 
 def _unplaced(books: Ledger, told: Told) -> Ledger:
     def has_place(report: Any) -> bool:
-        return report.place is not None and (report.place.lat, report.place.lon) in told.places
+        return report.place is not None and rounded(report.place) in told.places
 
     return _changed(books, "reports", has_place, place=None)
 
@@ -110,10 +110,12 @@ def _paged_late(books: Ledger, _: Told) -> Ledger:
 
 
 def _silenced(books: Ledger, told: Told) -> Ledger:
-    answer_id = told.presses[0].answer_id
-    return _changed(
-        books, "answers", lambda one: one.id == answer_id, result=Result.no_answer, answered_at=None
-    )
+    press = told.presses[0]
+
+    def is_theirs(answer: Any) -> bool:
+        return (answer.roll_call_id, answer.officer_id) == (press.roll_call_id, press.officer_id)
+
+    return _changed(books, "answers", is_theirs, result=Result.no_answer, answered_at=None)
 
 
 def _miscounted(books: Ledger, _: Told) -> Ledger:

@@ -13,6 +13,7 @@ import pytest
 from tests.chaos.checker import broken_promises
 from tests.chaos.night import Night
 from tests.chaos.office import Office, Starter
+from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.spoils import spoils
 from tests.fakes.telegram_server import FakeTelegram
 
@@ -31,7 +32,7 @@ async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_
     print(f"CHAOS_SEED={SEED} CHAOS_KILLS={KILLS} {mode}")
     dice = random.Random(f"{SEED}/{mode}")
     with FakeTelegram(retry_factor=RETRY_FACTOR) as telegram:
-        office = Office(telegram, tmp_path, mode)
+        office = Office(OnTelegram(telegram, mode), tmp_path)
         await office.set_up()
         async with Starter(office) as starter:
             night = Night(office, starter, dice)
@@ -40,7 +41,7 @@ async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_
             books = await night.end()
     told, now = night.crowd.told, datetime.now(UTC)
     print(f"{sum(night.deaths.values())} kills {dict(night.deaths)}, {starter.cold_starts} cold starts")
-    print(f"{len(told.events)} messages said, {len(books.sends)} shown, {len(books.incidents)} incidents")
+    print(f"{len(told.events)} messages said, {len(books.copies)} shown, {len(books.incidents)} incidents")
     print(f"roll calls {[call.counts for call in books.roll_calls]}, {len(told.photos)} photos")
     broken = broken_promises(books, told, now)
     assert not broken, f"CHAOS_SEED={SEED}: {len(broken)} broken promises\n" + "\n".join(broken[:40])

@@ -10,7 +10,7 @@ class Press:
     """A tap on a roll-call card that says its reader is there."""
 
     officer_id: str
-    answer_id: str
+    roll_call_id: str
     at: datetime
 
 
@@ -37,8 +37,13 @@ class Told:
     asked_status: Counter[str] = field(default_factory=Counter)
     events: set[str] = field(default_factory=set)  # Inbox ids of everything said.
 
+    @property
+    def next_token(self) -> str:
+        """The mark that the next text gets."""
+        return f"T{len(self.tokens) + 1:05d}号"
+
     def token(self, officer_id: str) -> str:
         """A mark for a text, and who writes it."""
-        mark = f"T{len(self.tokens) + 1:05d}号"
+        mark = self.next_token
         self.tokens[mark] = officer_id
         return mark
