@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import channels, work
+from bot.auditor import Auditor, open_auditor
 from bot.clock import SystemClock
 from bot.config import Config
 from bot.connections import BACKLOG, Connection, room
@@ -32,6 +33,7 @@ from bot.town.actions import SLOW_DOWN, TownActions
 from bot.town.rules import town_policy
 from bot.town.seed import seed
 from bot.troubles import ChannelTroubles
+from bot.watchdog import Watchdog
 from bot.wording import Wording
 from desk import pruning
 from desk.ports import Bell, Channel, Clock
@@ -62,6 +64,7 @@ class App:
     scheduler: Scheduler
     postman: Postman
     troubles: ChannelTroubles
+    auditor: Auditor
     port: int
 
     @property
@@ -78,7 +81,7 @@ async def run(config: Config) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with running(config) as app:
+    async with running(config) as app, Watchdog().watching():
         tell_ready(app)
         await stopping.wait()
     return 0
@@ -104,6 +107,7 @@ async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[A
             start("queue", app.queue.run)
             start("scheduler", app.scheduler.run)
             start("troubles", app.troubles.run)
+            start("auditor", app.auditor.run)
             for name, channel in app.channels.items():
                 start(name, partial(channel.run, app.inbox.take))
             async with _serving(server, listener, streams_end):
@@ -143,7 +147,8 @@ async def _put_together(
     routes = [route for channel in opened.values() for route in _routes(channel)]
     screen = make_app(door, config.web_settings(), routes, town, media=media, queue_alive=queue.alive)
     port = listener.getsockname()[1]
-    app = App(config, door, queue, inbox, media, opened, Scheduler(door), postman, troubles, port)
+    auditor = open_auditor(config, door, media)
+    app = App(config, door, queue, inbox, media, opened, Scheduler(door), postman, troubles, auditor, port)
 
     def streams_end() -> None:
         screen.state.close()

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from desk.board_views import Trouble
+from desk.invariants import DESK
 from desk.model import InboxRow, InboxState, Job, Letter, LetterState, Setting
 from desk.ports import Store
 from desk.troubles import AFTER_PREFIX, PREFIX, parts_of
@@ -53,7 +54,10 @@ async def read_troubles(store: Store, now: datetime) -> tuple[tuple[Trouble, ...
 def _channel(setting: Setting) -> Trouble:
     began, _, text = setting.value.partition(" ")
     channel, what = parts_of(setting.id)
-    return Trouble("channel", setting.id, what, text, datetime.fromisoformat(began), channel)
+    at = datetime.fromisoformat(began)
+    if channel == DESK:  # What the desk found wrong with itself.
+        return Trouble("audit", setting.id, what, text, at)
+    return Trouble("channel", setting.id, what, text, at, channel)
 
 
 async def _names(store: Store, letters: Sequence[Letter]) -> dict[str, str]:

@@ -96,7 +96,7 @@ class IncidentView:
 class Trouble:
     """Something that could not be processed or delivered, with its reason."""
 
-    kind: str  # letter, job, inbox
+    kind: str  # letter, job, inbox, channel, audit
     id: str
     what: str
     reason: str

@@ -35,6 +35,7 @@ def facts_of(board: Board) -> dict[str, Any]:
         "incidents_more": max(0, sum(board.open_counts.values()) - LINES_MAX),
         "overdue": len(board.overdue),
         "troubles": board.troubles_count,
+        "unsound": [one.what for one in board.troubles if one.kind == "audit"],
         "owed_answers": len(board.waiting.answers),
         "to_sign": [view.incident.number for view in board.waiting.to_sign],
         "mine": [view.incident.number for view in board.waiting.mine],

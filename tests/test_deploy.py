@@ -72,10 +72,12 @@ def test_the_service_runs_the_desk_and_stops_for_good_only_when_a_person_must_me
     assert (python, module) == (f"{HOME}/.venv/bin/python", ["-m", "bot"])
     assert parse(rest.split()) == ["run"]
     assert service["WorkingDirectory"] == [HOME]
-    assert service["Type"] == ["exec"] and service["Restart"] == ["always"]
+    assert service["Type"] == ["notify"] and service["Restart"] == ["always"]
     assert service["RestartPreventExitStatus"] == [str(USAGE)]
     assert unit("muster.service")["Unit"]["StartLimitIntervalSec"] == ["0"]
-    assert "WatchdogSec" not in service  # The desk feeds none yet.
+    assert (
+        float(service["WatchdogSec"][0]) <= 60
+    )  # Far below the two minutes in which a frozen desk is missed.
 
 
 def test_the_service_gives_the_desk_time_to_finish_what_it_began() -> None:

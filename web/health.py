@@ -1,6 +1,7 @@
 """Says whether the desk is alive and able to take messages, and gives its figures to Prometheus."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from desk.audits import Audit, last_audit
 from desk.model import InboxRow, InboxState, Job, Lane, Letter, LetterState, Setting
 from desk.ports import Stale, Store
 from incidents.model import OPEN_STATES, Incident, Severity
@@ -72,6 +74,7 @@ class Health:
         ProcessCollector(registry=registry)  # Memory, processor time, open files.
         async with self._screen.door.read() as store:
             await _measure(store, registry, self._screen.now)
+            _measure_audit(await last_audit(store), registry, self._screen.now)
         Gauge("muster_live_streams", "Open live streams", registry=registry).set(self._live.count)
         lag = Gauge(
             "muster_loop_lag_seconds", "How late the event loop runs what is ready", registry=registry
@@ -114,6 +117,23 @@ async def _measure(store: Store, registry: CollectorRegistry, now: datetime) -> 
     oldest = await store.find(Job, parked=False, order=("due_at",), limit=1)
     age = (now - oldest[0].due_at).total_seconds() if oldest else 0.0
     Gauge("muster_oldest_due_seconds", "Age of the oldest due job", registry=registry).set(max(age, 0.0))
+
+
+def _measure_audit(audit: Audit | None, registry: CollectorRegistry, now: datetime) -> None:
+    """How long ago each invariant held last, and how long ago anybody looked."""
+    if audit is None:
+        return
+    looked = Gauge("muster_audit_age_seconds", "Since the auditor looked last", registry=registry)
+    looked.set((now - audit.at).total_seconds())
+    ages = Gauge(
+        "muster_invariant_age_seconds",
+        "Since an invariant held last; +Inf when it never did",
+        ["invariant"],
+        registry=registry,
+    )
+    for name, one in audit.standings.items():
+        age = (now - one.held_at).total_seconds() if one.held_at is not None else math.inf
+        ages.labels(name).set(age)
 
 
 async def _loop_lag() -> float:

@@ -24,6 +24,7 @@ ALARMING = (
     "account_unreachable",
     "attachment_missing",
     "clock_overdue",
+    "invariant_broken",
     "ladder_empty",
     "page_undeliverable",
     "posts_unheld",

@@ -12,6 +12,8 @@ import typer
 from bot.commands import digests
 from bot.commands.office import Office, open_office
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
+from bot.disk_watch import BACKED_UP
+from bot.intake import put_setting
 from bot.store.migrations import head
 
 DATABASE, ATTACHMENTS, MANIFEST = "muster.db", "attachments", "backup.json"
@@ -71,6 +73,8 @@ async def _backup(call: Invocation, path: Path) -> list[str]:
         written = draft / MANIFEST
         written.write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n", "utf-8")
         await asyncio.to_thread(_put_in_place, draft, path)
+        async with open_office(call.config) as office, office.door.open() as desk:
+            await put_setting(desk.store, BACKED_UP, desk.now.isoformat())
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

@@ -1,16 +1,17 @@
 """What `check` finds in the office's own data: the calendar, the next 30 days' watches, people out of reach."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.commands.findings import Finding, Say, fault, ok, warning
 from bot.commands.office import Office
+from desk.gaps import coming_shifts, find_gaps
 from desk.policy import Policy
 from roster.model import Account, Officer, Shift, Unit
-from roster.rota import Gap, gaps, required, watch_span
 
 DAYS = 30
+SPAN = timedelta(days=DAYS)
 SOON = timedelta(hours=24)
 NOTICE_MONTH = 11  # The State Council tells the next year's 调休 in late October or November.
 NAMED_MAX = 6
@@ -33,9 +34,7 @@ async def check_roster(office: Office, say: Say) -> list[Finding]:
     async with office.door.read() as store:
         people = await store.find(Officer, active=True)
         units = await store.find(Unit)
-        shifts = await store.find(Shift, ends_at_from=now, starts_at_to=now + timedelta(days=DAYS + 1))
-        here = {one.id for one in people}
-        shifts = [one for one in shifts if one.officer_id in here]  # Who was taken out holds no watch.
+        shifts = await coming_shifts(store, now, SPAN)
         reached = {one.officer_id for one in await store.find(Account, reachable=True)}
     if not people:
         return [warning("people", say("no_people"))]
@@ -45,24 +44,8 @@ async def check_roster(office: Office, say: Say) -> list[Finding]:
     ]
 
 
-def find_gaps(policy: Policy, units: Sequence[Unit], shifts: Iterable[Shift], now: datetime) -> list[Gap]:
-    """空岗 of the coming 30 days, each day by what its class requires, from this moment on."""
-    zone = ZoneInfo(policy.timezone)
-    today = now.astimezone(zone).date()
-    every, found = list(shifts), list[Gap]()
-    for number in range(-1, DAYS):
-        day = today + timedelta(days=number)
-        begins, ends = watch_span(day, policy.watch_changes_at, zone)
-        if ends <= now:
-            continue
-        span = (max(begins, now), ends)
-        running = [one for one in every if one.starts_at < span[1] and span[0] < one.ends_at]
-        found += gaps(running, units, required(policy.calendar.day_class(day)), span)
-    return found
-
-
 def _gaps(policy: Policy, units: Sequence[Unit], shifts: Sequence[Shift], now: datetime, say: Say) -> Finding:
-    found = find_gaps(policy, units, shifts, now)
+    found = find_gaps(policy, units, shifts, now, SPAN)
     if not found:
         return ok("roster", say("roster_ok", days=DAYS))
     first = min(found, key=lambda gap: gap.starts_at)

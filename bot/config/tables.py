@@ -94,3 +94,4 @@ class Heartbeat:
 
     url: str = field(default="", repr=False)
     every_seconds: float = 60
+    backup_hours_max: float = 0

@@ -83,6 +83,7 @@ _CHOOSE: Mapping[str, Callable[[Facts], str]] = {
     "status": _if("all", "all"),
     "zero_report": _unless("is_zero", "not_zero"),
     "trouble": _if("over", "over"),
+    "audit": _if("over", "over"),
     "post_line": _if("gap", "gap"),
     "unit_post_line": _if("gap", "gap"),
     "incident_line": _unless("holder", "unsigned"),

@@ -110,14 +110,14 @@ class Cli:
             yield office
 
     @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[str]]:
+    def running(self, **environ: str) -> Iterator[subprocess.Popen[str]]:
         """A desk at work; stopped as Ctrl-C stops it, unless it was ended inside."""
         log = self.folder / "desk.log"
         with log.open("w") as err:
             desk = subprocess.Popen(
                 self.command(["run"]),
                 cwd=self.folder,
-                env=self.environ({}),
+                env=self.environ(environ),
                 stdout=subprocess.PIPE,
                 stderr=err,
                 text=True,

@@ -10,9 +10,10 @@ import pytest
 
 from bot.commands.findings import State
 from bot.commands.office import policy_of
-from bot.commands.roster_checks import check_calendar, find_gaps
+from bot.commands.roster_checks import SPAN, check_calendar
 from bot.commands.terminal import say
 from bot.config import load
+from desk.gaps import find_gaps
 from roster.calendar import Calendar
 from roster.model import Presence, Shift, Unit
 from tests.bot.commands.cli import Cli, fill
@@ -164,13 +165,13 @@ def test_gaps_are_counted_by_what_each_day_requires() -> None:
     span = (MONDAY, MONDAY + timedelta(days=40))
     leader = Shift("s1", "u1", "duty_leader", "o1", *span)
     officer = Shift("s2", "u1", "duty_officer", "o2", *span)
-    assert {gap.post for gap in find_gaps(policy, [unit], [leader], MONDAY)} == {"duty_officer"}
-    ordinary = find_gaps(policy, [unit], [leader, officer], MONDAY)
+    assert {gap.post for gap in find_gaps(policy, [unit], [leader], MONDAY, SPAN)} == {"duty_officer"}
+    ordinary = find_gaps(policy, [unit], [leader, officer], MONDAY, SPAN)
     assert ordinary == []  # March 2026 has no holiday.
     festival = datetime(2026, 9, 30, 0, 30, tzinfo=UTC)
     span = (festival, festival + timedelta(days=40))
     shifts = [Shift("s1", "u1", "duty_leader", "o1", *span), Shift("s2", "u1", "duty_officer", "o2", *span)]
-    missing = find_gaps(policy, [unit], shifts, festival)
+    missing = find_gaps(policy, [unit], shifts, festival, SPAN)
     assert {(gap.post, gap.needed, gap.held) for gap in missing} == {("duty_leader", 2, 1)}
     second = Shift("s3", "u1", "duty_leader", "o3", *span, presence=Presence.in_town)
-    assert find_gaps(policy, [unit], [*shifts, second], festival) == []
+    assert find_gaps(policy, [unit], [*shifts, second], festival, SPAN) == []

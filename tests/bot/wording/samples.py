@@ -134,6 +134,7 @@ STATUS: dict[str, Any] = {
     "incidents_more": 1,
     "overdue": 1,
     "troubles": 0,
+    "unsound": [],
     "owed_answers": 1,
     "to_sign": [NUMBER],
     "mine": ["ZS-20261123-011"],
@@ -383,6 +384,9 @@ def _people(add: Any) -> None:
         add(kind)
     trouble = {"channel": "telegram", "what": "unreachable", "text": "ConnectTimeout", "at": at("03:10")}
     add("trouble", trouble)
+    unsound = {"what": "letters", "text": "incident_page … (4)", "at": at("03:10")}
+    add("audit", unsound)
+    add("audit over", {"what": "letters", "at": at("03:10"), "over": True})
     add("trouble over", {**trouble, "text": "", "over": True})
     add("outage_gap", {"starts_at": "2026-11-22T23:55:00+00:00", "ends_at": at("00:10")})
 
@@ -403,7 +407,14 @@ def _board(add: Any) -> None:
         "drafts": 0,
     }
     add("status quiet", quiet)
-    everything = {**STATUS, "all": True, "now": [*WATCH, GAP], "now_more": 57, "troubles": 2}
+    everything = {
+        **STATUS,
+        "all": True,
+        "now": [*WATCH, GAP],
+        "now_more": 57,
+        "troubles": 2,
+        "unsound": ["letters"],
+    }
     add("status of everything", everything, SIGN)
     add("on_duty", {"at": at("03:14"), "now": [*WATCH, GAP], "now_more": 0, "next": WATCH, "next_more": 3})
     add("on_duty with nobody", {"at": at("03:14"), "now": [], "now_more": 0, "next": [], "next_more": 0})

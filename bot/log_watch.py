@@ -1,0 +1,90 @@
+"""Verifies the duty log's chain as it grows, and the whole of it every night, a bounded number of lines at a time."""
+
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+from bot.intake import put_setting
+from bot.store.chain import START, Break, ChainFault, Verification
+from desk.model import Setting
+from desk.ports import Door, Store
+from incidents.model import LogLine
+
+VERIFIED = "audit/log"  # The Setting that keeps how far the log is verified: "sequence hash".
+PAGE = 500
+PAGES_MAX = 20  # Of each of the two walks, each minute.
+NIGHT = (time(1, 0), time(6, 0))
+
+
+class LogWatch:
+    """Two walks along the chain: one behind its growing end, one from its first line every night."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._night: Verification | None = None
+        self._walked_on: date | None = None  # The last night whose walk reached the end.
+        self._night_fault = ""
+
+    async def look(self) -> str:
+        """What is broken in the chain, or "". A broken place is found again at every look, until it is mended."""
+        return await self._look_at_the_end() or await self._look_at_the_whole()
+
+    async def _look_at_the_end(self) -> str:
+        async with self._door.read() as store:
+            kept = await store.get(Setting, VERIFIED)
+            sequence, _, known = kept.value.partition(" ") if kept else ("0", "", START)
+            walk = _from(int(sequence), known)
+            if walk.sequence and not await _stands(store, walk):
+                return _said([ChainFault(walk.sequence, Break.rewritten)])
+            await _go_on(store, walk)
+        if walk.faults:
+            return _said(walk.faults)
+        if walk.sequence != int(sequence):
+            async with self._door.open() as desk:
+                await put_setting(desk.store, VERIFIED, f"{walk.sequence} {walk.hash}")
+        return ""
+
+    async def _look_at_the_whole(self) -> str:
+        local = self._door.clock.now().astimezone(ZoneInfo(self._door.policy.timezone))
+        is_night = NIGHT[0] <= local.time() < NIGHT[1]
+        if self._night is None and is_night and self._walked_on != local.date():
+            self._night = Verification()
+        if self._night is not None:
+            async with self._door.read() as store:
+                is_done = await _go_on(store, self._night)
+            if self._night.faults:
+                self._night_fault = _said(self._night.faults)
+            if is_done:
+                self._night_fault = _said(self._night.faults)
+                self._night, self._walked_on = None, local.date()
+        return self._night_fault
+
+
+def _from(sequence: int, known: str) -> Verification:
+    walk = Verification()
+    walk.sequence, walk.hash = sequence, known
+    return walk
+
+
+async def _stands(store: Store, walk: Verification) -> bool:
+    """Whether the line verified last is still there, and still the same."""
+    [*found] = await store.find(
+        LogLine, sequence_from=walk.sequence, sequence_to=walk.sequence, order=("sequence",), limit=1
+    )
+    return bool(found) and found[0].hash == walk.hash
+
+
+async def _go_on(store: Store, walk: Verification) -> bool:
+    """Read a bounded number of further lines; whether the end was reached."""
+    for _ in range(PAGES_MAX):
+        lines = await store.find(LogLine, sequence_from=walk.sequence + 1, order=("sequence",), limit=PAGE)
+        for line in lines:
+            walk.read(line)
+        if len(lines) < PAGE:
+            return True
+        if walk.faults:
+            return False
+    return False
+
+
+def _said(faults: list[ChainFault]) -> str:
+    return f"{faults[0].sequence} {faults[0].fault.value}" if faults else ""
