@@ -27,6 +27,7 @@ from bot.postman import Postman
 from bot.queue.embedded import Bounds, EmbeddedQueue
 from bot.queue.guard import only_process
 from bot.scheduler import Scheduler
+from bot.second_clock import SecondClock
 from bot.store.sql import Database
 from bot.switchboard import Switchboard
 from bot.town.actions import SLOW_DOWN, TownActions
@@ -124,7 +125,8 @@ async def _put_together(
         policy = town_policy(policy)
     bell = Bell()
     queue = EmbeddedQueue(database, clock, Bounds(**asdict(config.queue)))
-    door = OfficeDoor(database, queue, clock, policy, bell)
+    second = SecondClock(clock, asyncio.get_running_loop().time)
+    door = OfficeDoor(database, queue, clock, policy, bell, second)
     await door.load_pace()
     async with door.open() as desk:
         pruning.schedule(desk)
@@ -133,7 +135,7 @@ async def _put_together(
     media.open()
     troubles = ChannelTroubles(door)
     opened = channels.open_channels(
-        config.channels, lambda name: channels.Services(inbox, troubles.of(name), door, media)
+        config.channels, lambda name: channels.Services(inbox, troubles.of(name), door, media, second.heard)
     )
     postman = Postman(door, queue, opened, Wording.of(policy))
     switchboard = Switchboard(door, queue, opened, find_flows(), inbox)
@@ -147,7 +149,7 @@ async def _put_together(
     routes = [route for channel in opened.values() for route in _routes(channel)]
     screen = make_app(door, config.web_settings(), routes, town, media=media, queue_alive=queue.alive)
     port = listener.getsockname()[1]
-    auditor = open_auditor(config, door, media)
+    auditor = open_auditor(config, door, media, second)
     app = App(config, door, queue, inbox, media, opened, Scheduler(door), postman, troubles, auditor, port)
 
     def streams_end() -> None:

@@ -8,6 +8,7 @@ from bot.config import Config
 from bot.disk_watch import DiskWatch
 from bot.heartbeat import Heartbeat
 from bot.log_watch import LogWatch
+from bot.second_clock import SecondClock
 from desk import audits, invariants
 from desk.invariants import Finding
 from desk.ports import Door, Media, Stale
@@ -66,12 +67,17 @@ class Auditor:
             log.warning("broken promises: %s", ", ".join(broken) or "none any more")
 
 
-def open_auditor(config: Config, door: Door, media: Media) -> Auditor:
+def open_auditor(config: Config, door: Door, media: Media, second: SecondClock) -> Auditor:
     """The auditor of this desk, with everything it watches beside the rows."""
     folders = (config.database_path.parent, config.attachments_path)
     backup_hours = config.heartbeat.backup_hours_max
     disk = DiskWatch(door, media, folders, config.attachments.disk_free_percent_min, backup_hours)
+
+    async def agreement() -> str:
+        return second.doubt()
+
     watches = {
+        "agreement": agreement,
         "chain": LogWatch(door).look,
         "attachments": disk.attachments,
         "room": disk.room,

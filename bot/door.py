@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 
+from bot.second_clock import SecondClock
 from desk.model import Setting
 from desk.policy import Policy
 from desk.ports import Bell, Clock, Desk, Store, Transactions, WorkQueue
@@ -18,13 +19,20 @@ class OfficeDoor:
     """Implements `desk.ports.Door`."""
 
     def __init__(
-        self, transactions: Transactions, queue: WorkQueue, clock: Clock, policy: Policy, bell: Bell
+        self,
+        transactions: Transactions,
+        queue: WorkQueue,
+        clock: Clock,
+        policy: Policy,
+        bell: Bell,
+        second: SecondClock | None = None,
     ) -> None:
         self.bell = bell
         self.clock = clock
         self.policy = policy
         self._transactions = transactions
         self._queue = queue
+        self.second = second
         self._last: datetime | None = None
         self._pace = NORMAL_PACE
 
@@ -38,7 +46,8 @@ class OfficeDoor:
         """A desk. Committed at the end of the block; an exception undoes everything."""
         async with self._transactions.begin() as store:
             # Only now: waiting for the turn must not make the moment old.
-            desk = Desk(store, self._moment(), self.policy, self._queue, self._pace)
+            is_doubted = self.second is not None and bool(self.second.doubt())
+            desk = Desk(store, self._moment(), self.policy, self._queue, self._pace, is_doubted)
             yield desk
             has_work = await desk.flush()
         if has_work:

@@ -11,7 +11,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.timetable import occurrences
-from desk import timetables, troubles
+from desk import roll_calls, timetables, troubles
 from desk.policy import BulletinPlan
 from desk.ports import Desk, Door, Unavailable
 from roster.model import RollCallPlan
@@ -58,7 +58,18 @@ class Scheduler:
                 await self._try(plan.name, self._roll_call(plan))
             for bulletin in policy.bulletins:
                 await self._try(bulletin.name, self._bulletin(bulletin))
+            await self._close_overdue()
             await self._wake_at_next()
+
+    async def _close_overdue(self) -> None:
+        """Bring up again what a doubted or corrected clock left open."""
+        async with self._door.read() as store:
+            left = await roll_calls.overdue(store, self._door.clock.now())
+        if left:
+            async with self._door.open() as desk:
+                for one in left:
+                    subject = f"roll_call:{one.id}"
+                    desk.due("roll_call_close", one.id, desk.now, key=subject, name=f"close/{one.id}")
 
     async def _look_safely(self) -> None:
         try:

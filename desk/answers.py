@@ -173,9 +173,12 @@ async def cover(desk: Desk, message: Inbound, officer: Officer, passcode: str = 
 
 
 def said_at(desk: Desk, message: Inbound, roll_call: RollCall) -> datetime:
-    """When the answer was given: the platform's own moment, so that nobody is late because the desk was away."""
+    """When the answer was given: the platform's own moment, so that nobody is late because the desk was away.
+
+    By a clock that is doubted nobody is late."""
     at = message.sent_at
-    return at if at is not None and roll_call.called_at <= at <= desk.now else desk.now
+    now = min(desk.now, roll_call.on_time_until) if desk.doubts_clock else desk.now
+    return at if at is not None and roll_call.called_at <= at <= now else now
 
 
 async def _unit_owes(desk: Desk, officer: Officer) -> list[Answer]:

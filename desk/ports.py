@@ -233,6 +233,9 @@ class Desk:
     policy: Policy
     queue: WorkQueue
     pace: float = 1.0  # The demonstration's fast clock: 60 makes a minute last a second.
+    doubts_clock: bool = (
+        False  # A second clock disagrees: nothing that harms a person happens by `now` alone.
+    )
     _lines: list[LogEntry] = field(default_factory=list)
     _jobs: list[Job] = field(default_factory=list)
     _records: list[Any] = field(default_factory=list)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from desk.letters import tell, withdraw
 from desk.model import Choice, Lane, Notice
-from desk.ports import Desk
+from desk.ports import Desk, Store
 from desk.recipients import duty_leaders, names, shifts_now
 from desk.silence import name_the_silent, summarise
 from desk.verdicts import conclude
@@ -109,6 +109,8 @@ async def close(desk: Desk, roll_call_id: str) -> None:
     roll_call = await desk.store.get(RollCall, roll_call_id)
     if roll_call is None or roll_call.state is not RollCallState.open:
         return
+    if desk.doubts_clock:  # `overdue` brings it up again once a second clock agrees.
+        return
     subject = f"roll_call:{roll_call.id}"
     if desk.now - roll_call.closes_at > LATE_CLOSE:
         by = desk.now - roll_call.closes_at
@@ -134,6 +136,12 @@ async def close(desk: Desk, roll_call_id: str) -> None:
     desk.log("roll_call_closed", subject, plan=roll_call.plan, counts=counts, silent=silent_names)
     await name_the_silent(desk, roll_call, silent)
     await summarise(desk, roll_call, counts, unanswered)
+
+
+async def overdue(store: Store, now: datetime) -> list[RollCall]:
+    """The open roll calls whose end is past, so that their closing was put off, or put at a moment that was wrong."""
+    running = await store.find(RollCall, state=RollCallState.open)
+    return [one for one in running if now - one.closes_at > LATE_CLOSE / 2]
 
 
 def _ask(desk: Desk, roll_call: RollCall, one: Due) -> None:

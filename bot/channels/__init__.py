@@ -40,6 +40,8 @@ class Services:
     trouble: Trouble
     door: Door
     media: Media
+    # For the `Date` of an answer of the platform, as it came: a second clock beside the machine's own.
+    told_time: Callable[[str | None], None] = lambda _date: None
 
     @property
     def clock(self) -> Clock:

@@ -93,6 +93,7 @@ class BotApi:
         self.delivery = delivery
         self.closing = asyncio.Event()
         self.latency_seconds = 0.0
+        self.tells_date = ""  # As a gateway in front would add it; none by itself.
 
     async def method(self, request: Request) -> Response:
         """Answer /bot<token>/<method>."""
@@ -116,6 +117,8 @@ class BotApi:
         finally:
             self.world.notify()
         response = answer({"ok": True, "result": result})
+        if self.tells_date:
+            response.headers["Date"] = self.tells_date
         return response if fault is None else self._spoiled_after(fault, response)
 
     async def _call(self, name: str, params: Params) -> object:

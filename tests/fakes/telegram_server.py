@@ -61,6 +61,15 @@ class FakeTelegram:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def tells_date(self) -> str:
+        """The `Date` of every good answer; "" for none."""
+        return self._api.tells_date
+
+    @tells_date.setter
+    def tells_date(self, date: str) -> None:
+        self._api.tells_date = date
+
     # Running.
 
     def start(self) -> Self:

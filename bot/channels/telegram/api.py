@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -40,10 +40,15 @@ class Api:
     """Calls of one bot."""
 
     def __init__(
-        self, settings: TelegramSettings, verify: ssl.SSLContext | bool, redaction: Redaction
+        self,
+        settings: TelegramSettings,
+        verify: ssl.SSLContext | bool,
+        redaction: Redaction,
+        told_time: Callable[[str | None], None] = lambda _date: None,
     ) -> None:
         self._settings = settings
         self._redact = redaction.text
+        self._told_time = told_time
         pace = settings.pace
         self._client = httpx.AsyncClient(
             verify=verify,
@@ -68,6 +73,7 @@ class Api:
             response = await self._client.post(url, json=parameters, timeout=timeout)
         except httpx.HTTPError as error:
             raise Unreachable(self._redact(f"{method}: {type(error).__name__} {error}".strip())) from error
+        self._told_time(response.headers.get("Date"))
         if response.status_code != HTTPStatus.OK:
             raise self._refusal(response.status_code, response.content)
         return response.content

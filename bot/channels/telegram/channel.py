@@ -28,7 +28,7 @@ def make(settings: Mapping[str, Any], services: Services) -> Channel | None:
         return None
     known = {field.name for field in fields(TelegramSettings)}
     chosen = TelegramSettings(**{name: value for name, value in settings.items() if name in known})
-    return TelegramChannel(chosen, services.intake, services.clock, services.trouble)
+    return TelegramChannel(chosen, services.intake, services.clock, services.trouble, services.told_time)
 
 
 class TelegramChannel:
@@ -44,7 +44,14 @@ class TelegramChannel:
         file_bytes_max=files.BYTES_MAX,
     )
 
-    def __init__(self, settings: TelegramSettings, intake: Intake, clock: Clock, trouble: Trouble) -> None:
+    def __init__(
+        self,
+        settings: TelegramSettings,
+        intake: Intake,
+        clock: Clock,
+        trouble: Trouble,
+        told_time: Callable[[str | None], None] = lambda _date: None,
+    ) -> None:
         if faults := settings.faults():
             raise ChannelFault("; ".join(faults))
         self.settings = settings
@@ -54,7 +61,7 @@ class TelegramChannel:
         redaction = Redaction(settings.token, settings.webhook_secret)
         redaction.install()
         verify = verification(settings)
-        self._api = Api(settings, verify, redaction)
+        self._api = Api(settings, verify, redaction, told_time)
         self._sender = Sender(settings, verify, redaction)
         self.webhook = Webhook(intake, settings.webhook_secret)
 

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bot.channels.telegram.api import Api
 from bot.channels.telegram.keyboards import fitted, units
+from bot.channels.telegram.redaction import Redaction
+from bot.channels.telegram.settings import TelegramSettings
 from desk.model import Card, Outcome, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
 from tests.bot.channels.contract import KeptIntake, Shown, heard
@@ -412,3 +415,15 @@ async def test_at_the_usual_level_the_libraries_say_nothing(
         record for record in caplog.records if record.name.startswith(("httpx", "httpcore", "telegram"))
     ]
     assert "13800000000" not in caplog.text
+
+
+async def test_what_telegram_says_the_time_is_reaches_the_desk() -> None:
+    told: list[str | None] = []
+    async with FakeTelegram() as fake:
+        settings = TelegramSettings(token=fake.token, base_url=fake.base_url)
+        api = Api(settings, False, Redaction(fake.token), told.append)
+        await api.call("getMe")
+        fake.tells_date = "Tue, 24 Nov 2026 03:00:00 GMT"
+        await api.call("getMe")
+        await api.close()
+    assert told == [None, "Tue, 24 Nov 2026 03:00:00 GMT"]
