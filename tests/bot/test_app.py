@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from bot.app import App, CannotStart, running
 from bot.config import load
 from bot.queue.guard import AlreadyRunning
 from bot.town.phones import shown_phones
-from desk.model import InboxRow, Letter, Setting
+from desk.model import InboxRow, Job, Lane, Letter, Setting
 from roster.model import Officer, Role, Unit
 from tests.fakes.telegram_server import FakeTelegram
 from tests.town.world import MovedClock, eventually, free_port
@@ -90,6 +90,39 @@ async def test_it_ends_within_ten_seconds_and_leaves_nothing_behind(town: Desk) 
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         with socket.socket() as free:
             free.bind(("127.0.0.1", town.port))
+
+
+async def test_as_many_jobs_run_at_once_as_the_configuration_says(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, MUSTER_QUEUE__WORKERS_MAX="3", MUSTER_QUEUE__BULK_MAX="2")
+    running_now, most, goes_on = 0, 0, asyncio.Event()
+
+    async def work(jobs: Sequence[Job]) -> None:
+        nonlocal running_now, most
+        running_now += 1
+        most = max(most, running_now)
+        await goes_on.wait()
+        running_now -= 1
+
+    async with desk.open() as app:
+        app.queue.handle("slow", work, at_once=9)
+        async with app.door.open() as opened:
+            for _ in range(9):
+                opened.due("slow", "x", opened.now, lane=Lane.bulk)
+            for _ in range(2):
+                opened.due("slow", "x", opened.now, lane=Lane.urgent)
+
+        async def all_busy() -> bool:
+            return running_now == 3
+
+        await until(all_busy)
+        goes_on.set()
+
+        async def all_done() -> bool:
+            async with app.door.read() as store:
+                return await store.count(Job, kind="slow") == 0
+
+        await until(all_done)
+    assert most == 3
 
 
 async def test_streams_end_with_the_desk(town: Desk) -> None:

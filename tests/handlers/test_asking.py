@@ -2,6 +2,8 @@
 
 import pytest
 
+from desk.audits import record
+from desk.invariants import Finding
 from handlers import flow as flows
 from handlers.flow import Flow, find_flows, signs_of
 from incidents.model import Draft
@@ -46,6 +48,17 @@ async def test_status_tells_what_waits_for_the_reader_and_only_the_own_unit(chat
     assert "ZS-20261124-001" not in chat["郭东"].last.text
     await chat["欧办"].say("状态")
     assert "ZS-20261124-001" in chat["欧办"].last.text
+
+
+async def test_status_shows_the_office_a_broken_promise_in_one_line(chat: Chat) -> None:
+    for _ in range(2):
+        async with chat.desk() as desk:
+            await record(desk, [Finding("letters", "incident_page"), Finding("room", "3 %")])
+    await chat["欧办"].say("状态")
+    [line] = [line for line in chat["欧办"].last.text.splitlines() if "自查" in line]
+    assert line == "【自查不通过】有急件没发出去、磁盘快满"
+    await chat["邓值"].say("状态")
+    assert "自查" not in chat["邓值"].last.text
 
 
 async def test_signing_from_the_status_is_signing(chat: Chat) -> None:

@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from desk.audits import record
+from desk.invariants import Finding
 from desk.model import Job, Lane
 from tests.web.world import World, open_world
 
@@ -62,3 +64,27 @@ async def test_figures_are_for_this_machine_and_those_who_may_look(world: World)
     assert "muster_jobs_parked 1.0" in told
     assert "muster_loop_lag_seconds" in told
     assert (await world.client().get("/metrics", headers={"X-Forwarded-For": "1.2.3.4"})).status_code == 403
+
+
+async def test_the_age_of_each_invariant_is_a_figure_and_ready_takes_no_notice(world: World) -> None:
+    assert "muster_invariant_age_seconds" not in (await world.client().get("/metrics")).text
+    for findings in ([Finding("letters")], [Finding("letters", "incident_page"), Finding("room", "3 %")]):
+        async with world.door.open() as desk:
+            await record(desk, findings)
+        world.clock.pass_minutes(2)
+    told = (await world.client().get("/metrics")).text
+    assert 'muster_invariant_age_seconds{invariant="letters"} 240.0' in told
+    assert 'muster_invariant_age_seconds{invariant="room"} +Inf' in told
+    assert "muster_audit_age_seconds 120.0" in told
+    assert (await world.client().get("/readyz")).status_code == 200
+
+
+async def test_the_board_shows_what_the_desk_found_wrong_with_itself(world: World) -> None:
+    for _ in range(2):
+        async with world.door.open() as desk:
+            await record(desk, [Finding("letters", "incident_page")])
+    told = (await (await world.signed_in("o-jian")).get("/board")).text
+    assert "自查不通过" in told and "有急件没发出去" in told and "incident_page" in told
+    assert "/troubles/retry" not in told
+    assert "有急件没发出去" in (await (await world.signed_in("o-jian")).get("/log")).text
+    assert "自查不通过" not in (await (await world.signed_in("o-chen")).get("/board")).text
