@@ -18,6 +18,7 @@ UNKNOWNS_MAX_PAGE = 2
 UNKNOWNS_MAX_RECEIPT = 1
 STALE_AFTER = {Lane.urgent: timedelta(hours=24), Lane.bulk: timedelta(hours=6)}
 ENDS = ("\n", "。", "；", "，", " ")  # Where a long text is cut, the best first.
+DIGESTS = frozenset({"bulletin_daily", "bulletin_weekly", "zero_report"})
 NEVER_REPEATED = frozenset({"status", "on_duty", "mine", "help"})  # Asking again costs the reader one word.
 
 
@@ -74,6 +75,11 @@ def pause(attempts: int) -> timedelta:
     """The pause after so many attempts, with jitter so that a crowd does not come back at once."""
     seconds = AGAIN_AFTER_SECONDS[min(max(attempts, 1), len(AGAIN_AFTER_SECONDS)) - 1]
     return timedelta(seconds=seconds * random.uniform(0.9, 1.1))
+
+
+def can_wait(letter: Letter) -> bool:
+    """Whether some minutes are no matter: a digest's readers wait for nothing."""
+    return letter.lane is Lane.bulk and letter.kind in DIGESTS
 
 
 def is_stale(letter: Letter, now: datetime) -> bool:

@@ -1,16 +1,31 @@
 """Sending rates as bucket rows: whoever sends reserves the next moment, so nobody exceeds what a platform allows."""
 
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from desk.model import Bucket, Lane
-from desk.ports import ChannelLimits, Store
+from desk.ports import ChannelLimits, Rate, Store
 
 OVERALL_BURST = 4  # So many may leave at once after a pause: a slow commit must not cost the rate.
 URGENT_BURST = (
     20  # So many urgent ones may go before what bulk letters have reserved; bulk waits longer for it.
 )
 CHAT_BURST = 3
+RATE_USED = 0.9  # The rest is for what left late and arrives together with what leaves on time.
+BULK_SHARE = 2 / 3  # Of a rate's burst: what bulk letters leave of it is free for the urgent.
+CALM_MINUTES_MAX = 4  # What avoids a busy minute leaves at some moment of so many minutes after it.
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A bucket, the time between two messages that pass it, and how early a burst may be."""
+
+    bucket: str
+    interval: timedelta = timedelta()  # Nothing: only a hold keeps what passes waiting.
+    slack: timedelta = timedelta()
 
 
 class Pacer:
@@ -40,53 +55,92 @@ class Pacer:
         """The moment one more message to a chat may leave, and whether it was reserved.
 
         One later than `latest` is not: come back then. `chat` is empty for what a chat's own rate does not count."""
-        rules = _rules(channel, chat, limits, URGENT_BURST if lane is Lane.urgent else OVERALL_BURST)
-        at = max([now, *(self._next.get(name, now) - slack for name, _, slack in rules)])
+        rules = _rules(channel, chat, limits, lane)
+        at = max([now, *(self._next.get(rule.bucket, now) - rule.slack for rule in rules)])
         if at > latest:
             return at, False
-        for name, interval, _ in rules:
-            self._next[name] = max(self._next.get(name, now), now) + interval
+        for rule in rules:
+            if rule.interval:
+                self._next[rule.bucket] = max(self._next.get(rule.bucket, now), now) + rule.interval
         return at, True
 
     def hold(self, channel: str, chat: str, limits: ChannelLimits, until: datetime) -> None:
         """Nothing leaves before a moment (429): on the whole channel, or to one chat only."""
         # With the longest burst there is, or the urgent would leave early; at the end they lead.
-        for name, _, slack in _rules(channel, chat, limits, URGENT_BURST):
-            if chat and name == channel:
-                continue
-            self._next[name] = max(self._next.get(name, until), until + slack)
+        whole, *others = _rules(channel, chat, limits, Lane.urgent)
+        rule = others[-1] if chat else whole
+        self._next[rule.bucket] = max(self._next.get(rule.bucket, until), until + rule.slack)
 
     async def write(self, store: Store) -> None:
         """Store what was reserved."""
         new = [Bucket(name, at) for name, at in self._next.items() if name not in self._stored]
         if new:
             await store.add(*new)
-        for bucket in self._stored.values():
-            if self._next[bucket.id] != bucket.next_at:
-                await store.change(bucket, next_at=self._next[bucket.id])
+        moved = [one for one in self._stored.values() if self._next[one.id] != one.next_at]
+        await store.change_each([(one, {"next_at": self._next[one.id]}) for one in moved])
 
 
-async def pull_back(store: Store, before: datetime, now: datetime) -> None:
-    """The clock stepped back: what was reserved or held stays as far away as it was."""
-    for bucket in await store.find(Bucket, next_at_from=now):
-        await store.change(bucket, next_at=bucket.next_at - (before - now))
+class Backsteps:
+    """Notices when the clock steps back, so that what was reserved or held stays as far away as it was."""
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+
+    async def look(self, store: Store, now: datetime) -> None:
+        """Pull the buckets back by as much as the clock went since the last look."""
+        if self._last is not None and now < self._last:
+            span = self._last - now
+            held = await store.find(Bucket, next_at_from=now)
+            await store.change_each([(one, {"next_at": one.next_at - span}) for one in held])
+        self._last = now
 
 
-def bucket_names(channel: str, chat: str) -> tuple[str, str]:
-    """The buckets a message to a chat passes."""
-    return channel, f"{channel}:{chat}"
+def bucket_names(channel: str, chat: str) -> tuple[str, ...]:
+    """The buckets a message to a chat passes: the channel's, its total's, the chat's."""
+    return channel, f"{channel}/total", f"{channel}:{chat}"
 
 
-def _rules(
-    channel: str, chat: str, limits: ChannelLimits, burst: int = OVERALL_BURST
-) -> list[tuple[str, timedelta, timedelta]]:
-    """Bucket, the time between two messages, and how early a burst may be."""
-    overall, own = bucket_names(channel, chat)
-    rules = []
+def calm_at(limits: ChannelLimits, at: datetime, seed: str) -> datetime:
+    """When something that can wait may leave: now, or some moment after a minute in which a platform is busy.
+
+    The same seed gives the same pause, so that what leaves together stays together."""
+    end = at.replace(second=0, microsecond=0)
+    while end.minute in limits.busy_minutes:
+        end += MINUTE
+    if end <= at:
+        return at
+    return end + random.Random(seed).random() * CALM_MINUTES_MAX * MINUTE
+
+
+def _rules(channel: str, chat: str, limits: ChannelLimits, lane: Lane) -> list[_Rule]:
+    """The channel's rule, that of its total, and the chat's when one is meant: in this order."""
+    overall, total, own = bucket_names(channel, chat)
+    rules = [_Rule(overall)]
     if limits.per_second:
-        interval = timedelta(seconds=1 / limits.per_second)
-        rules.append((overall, interval, interval * (burst - 1)))
-    if limits.per_chat_seconds and chat:
-        interval = timedelta(seconds=limits.per_chat_seconds)
-        rules.append((own, interval, interval * (CHAT_BURST - 1)))
+        burst = URGENT_BURST if lane is Lane.urgent else OVERALL_BURST
+        rules = [_even(overall, timedelta(seconds=1 / limits.per_second), burst)]
+    if not chat:
+        return rules
+    if limits.in_total:
+        rules.append(_keeping(total, limits.in_total, lane))
+    if limits.per_chat_seconds:
+        rules.append(_even(own, timedelta(seconds=limits.per_chat_seconds), CHAT_BURST))
+    elif limits.per_chat:
+        rules.append(_keeping(own, limits.per_chat, lane))
+    else:
+        rules.append(_Rule(own))
     return rules
+
+
+def _even(bucket: str, interval: timedelta, burst: int) -> _Rule:
+    return _Rule(bucket, interval, interval * (burst - 1))
+
+
+def _keeping(bucket: str, rates: Sequence[Rate], lane: Lane) -> _Rule:
+    """One bucket that keeps every rate in any span: half of the narrowest may come at once, the rest evenly."""
+    counts = [max(1, int(rate.messages * RATE_USED)) for rate in rates]
+    burst = max(1, min(counts) // 2)
+    seconds = max(rate.seconds / max(1, count - burst) for rate, count in zip(rates, counts, strict=True))
+    if lane is Lane.bulk:
+        burst = max(1, int(burst * BULK_SHARE))
+    return _even(bucket, timedelta(seconds=seconds), burst)

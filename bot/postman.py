@@ -9,34 +9,52 @@ import contextlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot import delivery
-from bot.pacing import Pacer, bucket_names, pull_back
-from bot.receipts import LATE, SEND, Outcomes, Receipts, Sending, give_up, late_job, leave_unknown
-from bot.ways import mark, way_for
+from bot.mailings import Mailings
+from bot.pacing import Backsteps, Pacer, bucket_names
+from bot.receipts import LATE, Receipts, drop_stale, give_up, late_job, leave_unknown
+from bot.sending import (
+    MARKS_UNITS,
+    OPEN_STATES,
+    PATIENCE_SECONDS,
+    REASON_MAX,
+    SEND_SECONDS_MAX,
+    WAIT_AT_MOST,
+    Outcomes,
+    Sending,
+    wait,
+)
+from bot.turns import waiting_behind
+from bot.ways import accounts_of, mark, way_for
 from bot.wording import Wording
-from desk.letters import is_still_owed
+from desk.letters import SEND, still_owed
 from desk.model import Card, Job, Lane, Letter, LetterState, Outcome, Receipt, Rendered
 from desk.ports import Channel, Desk, Door, WorkQueue
 from roster.model import Account
 
 log = logging.getLogger(__name__)
 
-WAIT_AT_MOST = timedelta(seconds=0.6)  # Nearer moments are waited for, later ones fall due again.
-PATIENCE_SECONDS = 3.0  # What takes longer goes on beside us: a channel that hangs must not hold the others.
-SEND_SECONDS_MAX = 60
 TAP_SECONDS_MAX = 5
 CLOSE_SECONDS_MAX = 3
 LATE_MAX = 20  # So many slow sendings of one channel at a time; its other letters wait.
 SLOW_AGAIN = {Lane.urgent: timedelta(seconds=2), Lane.bulk: timedelta(seconds=10)}
 TOAST_MAX = 150
-MARKS_UNITS = 40  # Room for the number of a part and for 可能重复.
-REASON_MAX = 300
-OPEN_STATES = (LetterState.queued, LetterState.sending)
+BEHIND_AGAIN = timedelta(seconds=2)
 
 Chain = list[Sending]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A letter in the words of the way it goes now."""
+
+    job: Job
+    letter: Letter
+    way: Account
+    is_marked: bool
 
 
 class Postman:
@@ -51,7 +69,8 @@ class Postman:
         self._wording = wording
         self._receipts = Receipts(door, queue)
         self._late: dict[asyncio.Task[None], Chain] = {}
-        self._now: datetime | None = None
+        self._backsteps = Backsteps()
+        self.mailings = Mailings(door, queue, channels, wording, self._backsteps)
 
     async def send(self, jobs: Sequence[Job]) -> None:
         """Bring letters on their way; whatever a channel does to one is written in its row, never raised."""
@@ -65,6 +84,7 @@ class Postman:
 
     async def close(self) -> None:
         """Wait a little for what is on its way; what is cut off then counts as unknown at the next start."""
+        await self.mailings.close()
         if self._late:
             await asyncio.wait(self._late, timeout=CLOSE_SECONDS_MAX)
         for task in list(self._late):
@@ -73,16 +93,15 @@ class Postman:
 
     async def _prepare(self, desk: Desk, jobs: Sequence[Job]) -> list[Sending]:
         letters = {one.id: one for one in await desk.store.find(Letter, id_in=[job.ref for job in jobs])}
-        officers = list({one.officer_id for one in letters.values() if one.officer_id})
-        accounts: dict[str, list[Account]] = defaultdict(list)
-        for account in await desk.store.find(
-            Account, officer_id_in=officers, reachable=True, order=("rank", "id")
-        ):
-            accounts[account.officer_id].append(account)
-        chosen: list[tuple[Job, Letter, Account]] = []
+        accounts = await accounts_of(desk.store, list(letters.values()))
+        behind = await self._behind(desk, list(letters.values()))
+        chosen: list[_Chosen] = []
         for job in jobs:
             letter = letters.pop(job.ref, None)  # Two jobs may ask for one letter; it leaves once.
             if letter is None or (job.id.startswith(LATE) and job.id != late_job(letter)):
+                continue
+            if letter.id in behind:
+                desk.due(SEND, letter.id, desk.now + BEHIND_AGAIN, key=job.key, lane=job.lane)
                 continue
             letter = await self._owed(desk, letter)
             if letter is None:
@@ -91,8 +110,17 @@ class Postman:
             if way is None:
                 await give_up(desk, letter, letter.reason or "no_channel")
             elif (whole := await self._fit(desk, job, letter, way)) is not None:
-                chosen.append((job, whole, way))
+                # On the channel that may have it already, a repeat it hides must be the same to the byte.
+                is_hidden = self._channels[way.channel].limits.hides_repeats and _has_words_for(letter, way)
+                chosen.append(_Chosen(job, whole, way, letter.unknowns > 0 and not is_hidden))
         return await self._reserve(desk, chosen)
+
+    async def _behind(self, desk: Desk, letters: Sequence[Letter]) -> set[str]:
+        """Those who must let a mailing go first; where no channel takes many at once there is none for long."""
+        if all(channel.limits.batch_max == 1 for channel in self._channels.values()):
+            return set()
+        bulk = [one for one in letters if one.lane is Lane.bulk and one.state is LetterState.queued]
+        return await waiting_behind(desk, bulk)
 
     async def _owed(self, desk: Desk, letter: Letter) -> Letter | None:
         """The letter if it must still be sent; one that a crash left `sending` is judged as unknown first."""
@@ -110,24 +138,16 @@ class Postman:
                 return None
             letter = await desk.store.change(letter, state=LetterState.queued, unknowns=verdict.unknowns)
         if delivery.is_stale(letter, desk.now):
-            await self._drop_stale(desk, letter)
+            await drop_stale(desk, letter)
             return None
-        if letter.attempts and not await is_still_owed(desk, letter):
+        if letter.attempts and not await still_owed(desk, [letter]):
             await desk.store.change(letter, state=LetterState.cancelled, reason="settled")
             return None
         return letter
 
-    async def _drop_stale(self, desk: Desk, letter: Letter) -> None:
-        """An old digest would only confuse; an old urgent letter is one nobody got, which the desk must show."""
-        if letter.lane is Lane.urgent and not letter.amends:
-            await give_up(desk, letter, letter.reason or "stale")
-            return
-        await desk.store.change(letter, state=LetterState.cancelled, reason="stale")
-        desk.log("letter_stale", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
-
     async def _fit(self, desk: Desk, job: Job, letter: Letter, way: Account) -> Letter | None:
         """The letter in this channel's words; None when it was too long and goes as several, this one last."""
-        if letter.rendered is not None and letter.channel == way.channel:
+        if _has_words_for(letter, way):
             return letter
         is_stub = way.channel in desk.policy.stub_only
         words = (self._wording.stub if is_stub else self._wording.render)(letter, desk.now)
@@ -157,17 +177,16 @@ class Postman:
         desk.due(SEND, letter.id, desk.now, key=job.key, lane=job.lane)
         return None
 
-    async def _reserve(self, desk: Desk, chosen: Sequence[tuple[Job, Letter, Account]]) -> list[Sending]:
+    async def _reserve(self, desk: Desk, chosen: Sequence[_Chosen]) -> list[Sending]:
         """Reserve each letter's moment; what must wait longer falls due again then."""
-        names = [name for _, _, way in chosen for name in bucket_names(way.channel, way.address)]
-        if self._now is not None and desk.now < self._now:
-            await pull_back(desk.store, self._now, desk.now)
-        self._now = desk.now
+        names = [name for one in chosen for name in bucket_names(one.way.channel, one.way.address)]
+        await self._backsteps.look(desk.store, desk.now)
         pacer = await Pacer.read(desk.store, names)
         slow = Counter(one.letter.channel for chain in self._late.values() for one in chain)
         latest = desk.now + WAIT_AT_MOST
         sendings = []
-        for job, letter, way in chosen:
+        for one in chosen:
+            job, letter, way = one.job, one.letter, one.way
             channel = self._channels[way.channel]
             if slow[way.channel] >= LATE_MAX:
                 again_at = desk.now + SLOW_AGAIN[letter.lane]
@@ -178,10 +197,12 @@ class Postman:
                 way.channel, chat, channel.limits, desk.now, latest=latest, lane=letter.lane
             )
             if not reserved:
+                if (
+                    one.is_marked
+                ):  # It is not there yet: the next look must not take these words for a repeat.
+                    await desk.store.change(letter, rendered=None)
                 desk.due(SEND, letter.id, at, key=job.key, lane=job.lane)
                 continue
-            # On the channel that may have it already, a repeat it hides must be the same to the byte.
-            is_hidden = channel.limits.hides_repeats and letter.channel == way.channel
             marked = await desk.store.change(
                 letter,
                 state=LetterState.sending,
@@ -189,8 +210,7 @@ class Postman:
                 channel=way.channel,
                 address=way.address,
             )
-            is_marked = letter.unknowns > 0 and not is_hidden
-            sendings.append(Sending(marked, job, channel, way.id, at, is_marked))
+            sendings.append(Sending(marked, job, channel, way.id, at, one.is_marked))
         await pacer.write(desk.store)
         return sendings
 
@@ -242,7 +262,7 @@ class Postman:
         words = letter.rendered or Rendered("")
         if sending.is_marked:
             words = replace(words, text=self._wording.repeated(words.text))
-        await _wait((sending.at - now).total_seconds())
+        await wait((sending.at - now).total_seconds())
         await _stop_spinner(sending, words)
         try:
             if letter.amends:
@@ -255,6 +275,10 @@ class Postman:
             return Receipt(Outcome.unknown, reason=f"{type(error).__name__}: {error}"[:REASON_MAX])
 
 
+def _has_words_for(letter: Letter, way: Account) -> bool:
+    return letter.rendered is not None and letter.channel == way.channel
+
+
 async def _stop_spinner(sending: Sending, words: Rendered) -> None:
     """Answer a button press once, so that the phone stops waiting; it is no matter when that fails."""
     letter = sending.letter
@@ -263,9 +287,3 @@ async def _stop_spinner(sending: Sending, words: Rendered) -> None:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TAP_SECONDS_MAX):
                 await sending.channel.settle(letter.interaction, toast)
-
-
-async def _wait(seconds: float) -> None:
-    """Wait for a reserved moment."""
-    if seconds > 0:
-        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)

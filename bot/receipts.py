@@ -2,43 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from bot import delivery
 from bot.pacing import Pacer, bucket_names
+from bot.sending import REASON_MAX, Outcomes, Sending
 from bot.ways import mark
 from desk import enrolment, escalations
-from desk.model import Job, Letter, LetterState, Receipt
-from desk.ports import Channel, Desk, Door, Unavailable, WorkQueue
+from desk.letters import SEND
+from desk.model import Lane, Letter, LetterState, Outcome, Receipt
+from desk.ports import Desk, Door, Unavailable, WorkQueue
 from roster.model import Account
 
 log = logging.getLogger(__name__)
 
-SEND = "send"
 LATE = "late/"
-REASON_MAX = 300
 STORE_TRIES_MAX = 60  # A second apart: what is known of a message must outlast a locked or full disk.
 LATE_AFTER = timedelta(
     seconds=90
 )  # Longer than any sending takes: then nobody knows any more what became of it.
-
-
-@dataclass(frozen=True)
-class Sending:
-    """A letter that leaves now, its way and its moment."""
-
-    letter: Letter
-    job: Job
-    channel: Channel
-    account_id: str  # Empty at an address nobody is bound to.
-    at: datetime
-    is_marked: bool = False  # A copy may have arrived before: 可能重复.
-
-
-Outcomes = Sequence[tuple[Sending, Receipt]]
 
 
 class Receipts:
@@ -53,7 +37,7 @@ class Receipts:
 
         One receipt that cannot be written never takes the others along: lost, they would be sent twice."""
         try:
-            await self._patiently(outcomes, late)
+            await self._store_all(outcomes, late)
         except Unavailable:
             raise
         except Exception:
@@ -66,32 +50,39 @@ class Receipts:
         faults = []
         for some, others in [*(([one], ()) for one in outcomes), ([], late)]:
             try:
-                await self._patiently(some, others)
+                await self._store_all(some, others)
             except Exception as error:  # Told below, when the others are safe.
                 faults.append(error)
         if faults:
             raise faults[0]
 
-    async def _patiently(self, outcomes: Outcomes, late: Sequence[Sending]) -> None:
-        """What became of a message is known only here: the database is waited for."""
+    async def _store_all(self, outcomes: Outcomes, late: Sequence[Sending]) -> None:
+        async def write(desk: Desk) -> None:
+            await self.settle(desk, outcomes)
+            await self._queue.done(desk.store, [one.job for one, _ in outcomes])
+            for sending in late:
+                job = sending.job
+                at, name = desk.now + LATE_AFTER, late_job(sending.letter)
+                desk.due(SEND, sending.letter.id, at, key=job.key, lane=job.lane, name=name)
+            await self._queue.done(desk.store, [one.job for one in late])
+
+        await self.patiently(write)
+
+    async def patiently(self, write: Callable[[Desk], Awaitable[None]]) -> None:
+        """Write in one transaction; what became of a message is known only here, so the database is waited for."""
         for tries in range(1, STORE_TRIES_MAX + 1):
             try:
                 async with self._door.open() as desk:
-                    await self._settle(desk, outcomes)
-                    await self._queue.done(desk.store, [one.job for one, _ in outcomes])
-                    for sending in late:
-                        job = sending.job
-                        at, name = desk.now + LATE_AFTER, late_job(sending.letter)
-                        desk.due(SEND, sending.letter.id, at, key=job.key, lane=job.lane, name=name)
-                    await self._queue.done(desk.store, [one.job for one in late])
+                    await write(desk)
                 return
             except Unavailable as error:
                 if tries == STORE_TRIES_MAX:
                     raise
-                log.warning("%d receipts wait for the database: %s", len(outcomes), error)
+                log.warning("receipts wait for the database: %s", error)
                 await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=1)
 
-    async def _settle(self, desk: Desk, outcomes: Outcomes) -> None:
+    async def settle(self, desk: Desk, outcomes: Outcomes) -> None:
+        """What each receipt means for its letter; those that arrived are written together."""
         held = [
             name
             for sending, receipt in outcomes
@@ -99,15 +90,24 @@ class Receipts:
             for name in bucket_names(sending.letter.channel, sending.letter.address)
         ]
         pacer = await Pacer.read(desk.store, held)
+        ids = [sending.letter.id for sending, _ in outcomes]
+        letters = {one.id: one for one in await desk.store.find(Letter, id_in=ids)}
+        arrived = []
         for sending, receipt in outcomes:
-            letter = await desk.store.get(Letter, sending.letter.id)
+            letter = letters.get(sending.letter.id)
             if letter is None or letter.attempts != sending.letter.attempts:
                 continue  # Somebody else took it over: their receipt counts.
             if receipt.retry_after_seconds is not None:
                 until = desk.now + timedelta(seconds=receipt.retry_after_seconds)
                 chat = "" if receipt.whole_channel else letter.address
                 pacer.hold(letter.channel, chat, sending.channel.limits, until)
-            await _write_down(desk, letter, sending, receipt)
+            if receipt.outcome is Outcome.sent:
+                remote_id = receipt.remote_id or letter.remote_id
+                changes = {"state": LetterState.sent, "remote_id": remote_id, "sent_at": desk.now}
+                arrived.append((letter, {**changes, "reason": ""}))
+            else:
+                await _write_down(desk, letter, sending, receipt)
+        await desk.store.change_each(arrived)
         await pacer.write(desk.store)
 
 
@@ -128,6 +128,15 @@ async def give_up(desk: Desk, letter: Letter, reason: str) -> None:
     await escalations.unheard(desk, failed)
 
 
+async def drop_stale(desk: Desk, letter: Letter) -> None:
+    """An old digest would only confuse; an old urgent letter is one nobody got, which the desk must show."""
+    if letter.lane is Lane.urgent and not letter.amends:
+        await give_up(desk, letter, letter.reason or "stale")
+        return
+    await desk.store.change(letter, state=LetterState.cancelled, reason="stale")
+    desk.log("letter_stale", letter.subject or "desk", what=letter.kind, officer=letter.officer_id)
+
+
 async def leave_unknown(desk: Desk, letter: Letter, unknowns: int, reason: str) -> None:
     """It may have arrived, and is sent no more: the desk shows it, so that somebody may ask."""
     changes = {"unknowns": unknowns, "reason": reason[:REASON_MAX]}
@@ -136,13 +145,10 @@ async def leave_unknown(desk: Desk, letter: Letter, unknowns: int, reason: str) 
 
 
 async def _write_down(desk: Desk, letter: Letter, sending: Sending, receipt: Receipt) -> None:
-    hides = sending.channel.limits.hides_repeats
+    hides = sending.channel.limits.hides_repeats and not sending.together
     verdict = delivery.judge(letter, receipt, desk.now, hides_repeats=hides)
     reason = receipt.reason[:REASON_MAX]
-    if verdict.state is LetterState.sent:
-        remote_id = receipt.remote_id or letter.remote_id
-        await desk.store.change(letter, state=verdict.state, remote_id=remote_id, sent_at=desk.now, reason="")
-    elif verdict.state is LetterState.failed:
+    if verdict.state is LetterState.failed:
         await give_up(desk, letter, reason)
     elif verdict.again_at is None:
         await leave_unknown(desk, letter, verdict.unknowns, reason)
@@ -150,6 +156,8 @@ async def _write_down(desk: Desk, letter: Letter, sending: Sending, receipt: Rec
         await give_up(desk, letter, reason)
     else:
         changes = await _other_way(desk, letter, sending, receipt) if verdict.other_way else {}
+        if sending.together and receipt.outcome is Outcome.unknown:
+            changes["rendered"] = None  # A copy sent alone has words of its own, with a mark.
         if receipt.new_address:
             changes["address"] = receipt.new_address
             await _move(desk, sending.account_id, receipt.new_address)

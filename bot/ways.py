@@ -1,9 +1,11 @@
 """Which way a letter goes: the card it changes, the address it names, else its reader's accounts in their order."""
 
+from collections import defaultdict
 from collections.abc import Container, Sequence
 
 from bot.delivery import OTHER_WAY_AFTER_ATTEMPTS, UNKNOWNS_MAX_PAGE
 from desk.model import Letter
+from desk.ports import Store
 from roster.model import Account
 
 
@@ -23,6 +25,15 @@ def way_for(letter: Letter, accounts: Sequence[Account], channels: Container[str
         return ways[0] if ways else None
     # A way that fails for now is left after a few attempts, and comes round again.
     return ways[(last + _turns(letter)) % len(ways)]
+
+
+async def accounts_of(store: Store, letters: Sequence[Letter]) -> dict[str, list[Account]]:
+    """The reachable accounts of these letters' readers, the best first; none for who has none."""
+    officers = list({letter.officer_id for letter in letters if letter.officer_id})
+    accounts: dict[str, list[Account]] = defaultdict(list)
+    for account in await store.find(Account, officer_id_in=officers, reachable=True, order=("rank", "id")):
+        accounts[account.officer_id].append(account)
+    return accounts
 
 
 def mark(channel: str, address: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from bot.fetcher import FETCH, Fetcher
 from bot.intake import HEAR, SWEEP
 from bot.postman import Postman
-from bot.receipts import SEND
 from bot.switchboard import Switchboard
 from desk import escalations, pruning, roll_calls
+from desk.letters import SEND, SEND_MANY
 from desk.model import Job
 from desk.ports import Desk, Door, WorkQueue
 from handlers.report import draft_fell_due
@@ -17,6 +17,7 @@ SEND_BATCH_MAX = (
     5  # With the reserved moments of so few, an urgent letter waits a fraction of a second at most.
 )
 SENDS_AT_ONCE = 4
+MAILINGS_AT_ONCE = 3  # Each a call to up to a thousand; one that hangs stands beside them after a while.
 FETCHES_AT_ONCE = 3
 
 Act = Callable[[Desk, str], Awaitable[object]]
@@ -38,6 +39,7 @@ def register(
     queue.handle(HEAR, switchboard.hear, batch_max=HEAR_BATCH_MAX, at_once=1)
     queue.handle(SWEEP, switchboard.sweep, at_once=1)
     queue.handle(SEND, postman.send, batch_max=SEND_BATCH_MAX, at_once=SENDS_AT_ONCE)
+    queue.handle(SEND_MANY, postman.mailings.send, at_once=MAILINGS_AT_ONCE)
     queue.handle(FETCH, fetcher.fetch, at_once=FETCHES_AT_ONCE)
     for kind, act in DESK_WORK.items():
         queue.handle(kind, _at_a_desk(door, queue, act), at_once=1)

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from desk.letters import tell
-from desk.model import Lane, Notice
+from desk.letters import tell_all
+from desk.model import Notice
 from desk.policy import BulletinPlan
 from desk.ports import Desk
 from desk.recipients import duty_leaders, office_unit, resolve
@@ -26,8 +26,7 @@ async def slot_fell_due(desk: Desk, plan: BulletinPlan, slot_at: datetime) -> li
     facts = {"plan": plan.name, "office": desk.policy.office, **await _facts(desk, summary)}
     kind = plan.kind if plan.kind == "zero_report" else f"bulletin_{plan.kind}"
     people = await _readers(desk, plan)
-    for officer in people:
-        tell(desk, officer.id, Notice(kind, facts), subject="bulletin", lane=Lane.bulk)
+    tell_all(desk, [officer.id for officer in people], Notice(kind, facts), subject="bulletin")
     told = [officer.name for officer in people]
     desk.log(
         "bulletin_sent",

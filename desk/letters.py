@@ -1,15 +1,19 @@
 """Writes what is owed to people: one letter and its sending job, in the transaction of the fact that causes it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from desk.model import Inbound, Lane, Letter, LetterState, Notice
+from desk.model import Inbound, Lane, Letter, LetterState, Mailing, Notice
 from desk.ports import Desk
 from incidents.model import UNSIGNED_STATES, Incident
 from roster.model import Answer, Result
 
+SEND = "send"
+SEND_MANY = "send_many"
+MAILING_MAX = 1000  # Most letters of one call on any platform.
+QUESTIONS = ("sign", "present")  # The verbs that answer a question.
 # Perhaps on the phone, and so to be changed rather than cancelled.
 STANDING = (LetterState.sent, LetterState.unknown)
 
@@ -27,6 +31,30 @@ def tell(
     """Owe an officer a message, on the first of their channels that works; not before `at`."""
     letter = replace(_letter(desk, notice, subject, lane), officer_id=officer_id, channels=channels)
     return _post(desk, letter, at)
+
+
+def tell_all(
+    desk: Desk, officer_ids: Iterable[str], notice: Notice, *, subject: str = "", lane: Lane = Lane.bulk
+) -> None:
+    """Owe many officers the same message: where a channel takes many at once, it leaves in few calls."""
+    plain = _letter(desk, notice, subject, lane)
+    letters = [replace(plain, id=desk.new_id(), officer_id=one) for one in officer_ids]
+    desk.later(*letters)
+    for start in range(0, len(letters), MAILING_MAX):
+        post_together(desk, letters[start : start + MAILING_MAX], desk.now)
+
+
+def post_together(desk: Desk, letters: Sequence[Letter], at: datetime) -> None:
+    """Let letters of equal words leave together at a moment."""
+    mailing = Mailing(desk.new_id(), tuple(letter.id for letter in letters), letters[0].lane)
+    desk.later(mailing)
+    desk.due(SEND_MANY, mailing.id, at, lane=mailing.lane)
+
+
+def post_alone(desk: Desk, letter: Letter, at: datetime) -> None:
+    """Let a letter leave at a moment, behind those owed to the same reader before."""
+    key = letter.officer_id or f"{letter.channel}:{letter.address}"
+    desk.due(SEND, letter.id, at, key=f"to:{key}", lane=letter.lane)
 
 
 def reply(
@@ -90,16 +118,27 @@ async def withdraw(desk: Desk, subject: str, kinds: Collection[str], *, officer_
     return [letter for letter in found if letter.state in STANDING]
 
 
-async def is_still_owed(desk: Desk, letter: Letter) -> bool:
-    """Whether a question that could not be sent at once still waits for its answer."""
-    for choice in letter.choices:
-        if choice.verb == "sign":
-            incident = await desk.store.get(Incident, choice.ref)
-            return incident is not None and incident.state in UNSIGNED_STATES
-        if choice.verb == "present":
-            lines = await desk.store.find(Answer, roll_call_id=choice.ref, officer_id=letter.officer_id)
-            return any(line.result is Result.waiting for line in lines)
-    return True
+async def still_owed(desk: Desk, letters: Sequence[Letter]) -> list[Letter]:
+    """Those that are no questions, or questions that still wait for their answer."""
+    asked = {letter.id: choice for letter in letters for choice in letter.choices if choice.verb in QUESTIONS}
+    refs = {verb: {one.ref for one in asked.values() if one.verb == verb} for verb in QUESTIONS}
+    incidents = await desk.store.find(Incident, id_in=list(refs["sign"])) if refs["sign"] else []
+    unsigned = {one.id for one in incidents if one.state in UNSIGNED_STATES}
+    owing: set[tuple[str, str]] = set()
+    if refs["present"]:
+        officers = list({letter.officer_id for letter in letters if letter.id in asked})
+        lines = await desk.store.find(
+            Answer, roll_call_id_in=list(refs["present"]), officer_id_in=officers, result=Result.waiting
+        )
+        owing = {(line.roll_call_id, line.officer_id) for line in lines}
+
+    def is_owed(letter: Letter) -> bool:
+        choice = asked.get(letter.id)
+        if choice is None:
+            return True
+        return choice.ref in unsigned or (choice.ref, letter.officer_id) in owing
+
+    return [letter for letter in letters if is_owed(letter)]
 
 
 async def cards(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: str = "") -> list[Letter]:
@@ -125,6 +164,5 @@ def _letter(desk: Desk, notice: Notice, subject: str, lane: Lane) -> Letter:
 
 def _post(desk: Desk, letter: Letter, at: datetime | None = None) -> Letter:
     desk.later(letter)
-    key = letter.officer_id or f"{letter.channel}:{letter.address}"
-    desk.due("send", letter.id, at or desk.now, key=f"to:{key}", lane=letter.lane)
+    post_alone(desk, letter, at or desk.now)
     return letter

@@ -1,5 +1,6 @@
 """What a platform allows, as data: a channel names its limits, and the postman keeps them."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -27,3 +28,4 @@ class ChannelLimits:
     choices_max: int = 100
     file_bytes_max: int = 20 * 1024 * 1024
     hides_repeats: bool = False  # A second sending with the same key shows nothing twice.
+    hides_repeats_seconds: float = math.inf  # … so long after the first one.

@@ -155,6 +155,25 @@ class Letter:
     version: int = 1
 
 
+@dataclass(frozen=True)
+class Mailing:
+    """Letters of equal words that leave in one call where a channel takes many, each to its own reader.
+
+    Once handed over it keeps its call as it was, so that a repeat is the same; it goes when every receipt is known."""
+
+    id: str  # Also the key of its call.
+    letters: tuple[str, ...]  # The ids of those that still go with it.
+    lane: Lane
+    attempts: int = 0
+    channel: str = ""
+    to: tuple[
+        str, ...
+    ] = ()  # The addresses of a call whose outcome is open, in order; empty: nothing is out.
+    words: Rendered | None = None
+    left_at: datetime | None = None  # When this call was made for the first time.
+    version: int = 1
+
+
 class InboxState(StrEnum):
     new = "new"
     failing = "failing"  # Spoilt the hearing of others: its own job tries it again, and shows it when that gives up.

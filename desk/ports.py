@@ -71,6 +71,12 @@ class Store(Protocol):
         """Write the same changes into records of one type. Raises Stale when one was changed since it was read."""
         ...
 
+    async def change_each(self, changes: Sequence[tuple[R, Mapping[str, Any]]]) -> list[R]:
+        """Write each record's own changes, those of equal fields in one statement; returns them as they are now.
+
+        Records of one type, each at most once. Raises Stale when one was changed since it was read."""
+        ...
+
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""
 

@@ -2,6 +2,7 @@
 
 from desk.board import sees_all
 from desk.board_troubles import UNDELIVERED
+from desk.letters import post_alone
 from desk.model import InboxRow, InboxState, Job, Lane, Letter, LetterState
 from desk.permissions import Action, NotAllowed
 from desk.ports import Desk
@@ -27,8 +28,7 @@ async def _letter(desk: Desk, ref: str) -> bool:
     await desk.store.change(
         letter, state=LetterState.queued, made_at=desk.now, attempts=0, tried=(), reason=""
     )
-    key = letter.officer_id or f"{letter.channel}:{letter.address}"
-    desk.due("send", letter.id, desk.now, key=f"to:{key}", lane=letter.lane)
+    post_alone(desk, letter, desk.now)
     return True
 
 

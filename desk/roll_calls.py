@@ -1,10 +1,11 @@
 """Calls the roll: freezes the audience, takes answers, nudges the silent, names them, keeps the ledger."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from desk.letters import tell, withdraw
-from desk.model import Choice, Lane, Notice
+from desk.letters import tell, tell_all, withdraw
+from desk.model import Choice, Notice
 from desk.ports import Desk, Store
 from desk.recipients import duty_leaders, names, shifts_now
 from desk.silence import name_the_silent, summarise
@@ -71,8 +72,7 @@ async def call(
     _log_gaps(desk, roll_call, plan, shifts, units)
     if not due:
         return await _nobody_to_call(desk, roll_call)
-    for one in due:
-        _ask(desk, roll_call, one)
+    _ask(desk, roll_call, due)
     if roll_call.reminders:
         desk.due("roll_call_remind", roll_call.id, roll_call.reminders[0], key=subject)
     desk.due("roll_call_close", roll_call.id, roll_call.closes_at, key=subject)
@@ -94,9 +94,9 @@ async def remind(desk: Desk, roll_call_id: str) -> None:
         desk.due("roll_call_remind", roll_call.id, roll_call.reminders[roll_call.reminded], key=subject)
         return
     waiting = await desk.store.find(Answer, roll_call_id=roll_call_id, result=Result.waiting)
-    for answer in waiting:
-        notice = _question(roll_call, answer, REMINDER)
-        tell(desk, answer.officer_id, notice, subject=subject, lane=Lane.bulk)
+    for proof in Proof:
+        silent = [answer.officer_id for answer in waiting if answer.proof is proof]
+        tell_all(desk, silent, _question(roll_call, proof, REMINDER), subject=subject)
     reminded = len(past)  # Those that fell due while the desk was away are one.
     await desk.store.change(roll_call, reminded=reminded)
     desk.log("roll_call_reminded", subject, waiting=len(waiting), round=reminded)
@@ -121,12 +121,13 @@ async def close(desk: Desk, roll_call_id: str) -> None:
         desk.due("roll_call_close", roll_call.id, roll_call.closes_at, key=subject)
         return
     answers = await desk.store.find(Answer, roll_call_id=roll_call_id)
-    silent: list[Answer] = []
+    results = []
     for answer in answers:
         if answer.result is Result.waiting:
             # What a colleague said for them is kept as 替班未报备, and like 未应答 a person judges it.
             result = Result.unregistered_cover if answer.note else Result.no_answer
-            silent.append(await desk.store.change(answer, result=result))
+            results.append((answer, {"result": result}))
+    silent = await desk.store.change_each(results)
     heard = {answer.id: answer for answer in silent}
     counts = tally([heard.get(answer.id, answer) for answer in answers])
     roll_call = await desk.store.change(roll_call, state=RollCallState.closed, counts=counts)
@@ -144,36 +145,41 @@ async def overdue(store: Store, now: datetime) -> list[RollCall]:
     return [one for one in running if now - one.closes_at > LATE_CLOSE / 2]
 
 
-def _ask(desk: Desk, roll_call: RollCall, one: Due) -> None:
-    answer = Answer(
-        id=desk.new_id(),
-        roll_call_id=roll_call.id,
-        officer_id=one.officer_id,
-        unit_id=one.unit_id,
-        post=one.post,
-        presence=one.presence,
-        proof=one.proof,
-    )
-    desk.later(answer)
-    notice = _question(roll_call, answer, QUESTION)
-    tell(desk, one.officer_id, notice, subject=f"roll_call:{roll_call.id}", lane=Lane.bulk)
+def _ask(desk: Desk, roll_call: RollCall, due: Sequence[Due]) -> None:
+    """A line for everybody, and one question to all of whom the same is asked."""
+    alike: dict[tuple[Proof, str], list[str]] = {}
+    for one in due:
+        answer = Answer(
+            id=desk.new_id(),
+            roll_call_id=roll_call.id,
+            officer_id=one.officer_id,
+            unit_id=one.unit_id,
+            post=one.post,
+            presence=one.presence,
+            proof=one.proof,
+        )
+        desk.later(answer)
+        alike.setdefault((one.proof, one.post), []).append(one.officer_id)
+    for (proof, post), officer_ids in alike.items():
+        notice = _question(roll_call, proof, QUESTION, post)
+        tell_all(desk, officer_ids, notice, subject=f"roll_call:{roll_call.id}")
 
 
-def _question(roll_call: RollCall, answer: Answer, kind: str) -> Notice:
+def _question(roll_call: RollCall, proof: Proof, kind: str, post: str = "") -> Notice:
     facts = {
         "plan": roll_call.plan,
         "called_at": roll_call.called_at.isoformat(),
         "on_time_until": roll_call.on_time_until.isoformat(),
         "closes_at": roll_call.closes_at.isoformat(),
         "make_up": roll_call.make_up,
-        "proof": answer.proof.value,
-        "post": answer.post,
+        "proof": proof.value,
+        "post": post,
         "reference": roll_call.id[-4:],
     }
     # The call's own id, the same for all: equal words go to a thousand people in one sending.
     ref = roll_call.id
     choices = (Choice("present", ref), Choice("excused", ref), Choice("trouble", ref))
-    return Notice(kind, facts, choices, asks_place=answer.proof is Proof.place)
+    return Notice(kind, facts, choices, asks_place=proof is Proof.place)
 
 
 def _log_gaps(

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from desk.letters import tell
-from desk.model import Lane, Notice, Setting
+from desk.letters import tell, tell_all
+from desk.model import Notice, Setting
 from desk.ports import Desk
 from desk.recipients import office_unit, resolve
 from roster.model import Account, Officer
@@ -57,8 +57,8 @@ async def silent(desk: Desk, channel: str, starts_at: datetime, ends_at: datetim
         office = await _tell_office(desk, notice)
         accounts = await desk.store.find(Account, channel=channel, reachable=True)
         ids = {account.officer_id for account in accounts} - office
-        for officer in await desk.store.find(Officer, id_in=sorted(ids), active=True):
-            tell(desk, officer.id, notice, subject="desk", lane=Lane.bulk)
+        people = await desk.store.find(Officer, id_in=sorted(ids), active=True)
+        tell_all(desk, [officer.id for officer in people], notice, subject="desk")
 
 
 def name_of(channel: str, kind: str) -> str:

@@ -128,8 +128,11 @@ class MemoryStore:
 
     async def change_all(self, records: Sequence[R], **changes: Any) -> None:
         """Write the same changes into records of one kind; Stale when one of them was changed."""
-        for record in records:
-            await self.change(record, **changes)
+        await self.change_each([(record, changes) for record in records])
+
+    async def change_each(self, changes: Sequence[tuple[R, Mapping[str, Any]]]) -> list[R]:
+        """Write each record's own changes; Stale when one of them was changed."""
+        return [await self.change(record, **wanted) for record, wanted in changes]
 
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 from sqlalchemy.types import TypeEngine
 
 from bot.store.columns import Figure, Json, Moment, Named, Words
-from desk.model import Bucket, ChatMessage, InboxRow, Job, Letter, Session, Setting
+from desk.model import Bucket, ChatMessage, InboxRow, Job, Letter, Mailing, Session, Setting
 from incidents.model import Attachment, Draft, Incident, LogLine, Report
 from roster.model import Account, Answer, Draw, Invite, Officer, RollCall, Shift, Unit
 
@@ -170,6 +170,7 @@ _table(
     _index("officer_id", "made_at", name="letters_officer"),
     _index("made_at", name="letters_made"),
 )
+_table(Mailing, "mailings")
 _table(
     InboxRow,
     "inbox",

@@ -1,15 +1,16 @@
 """One open transaction on an SQL database: the Store port, in statements compiled once."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from bot.store import StoreUnavailable
 from bot.store.chain import START, link
 from bot.store.criteria import given, groups, has_version, key_of, may_change
-from bot.store.statements import Statements
+from bot.store.statements import Statement, Statements
 from desk.ports import LogEntry, Stale
 from incidents.model import LogLine
 
@@ -148,23 +149,29 @@ class SqlStore:
 
     async def change_all(self, records: Sequence[R], **changes: Any) -> None:
         """Write the same changes into records of one kind, in one statement; Stale when one of them was changed."""
-        if not records:
-            return
-        kind = type(records[0])
-        changes = may_change(kind, changes)
-        names = (*changes, "version") if has_version(kind) else tuple(changes)
-        statement = self._statements.change(kind, names)
-        rows = []
-        for record in records:
-            before: Any = record
+        await self.change_each([(record, changes) for record in records])
+
+    async def change_each(self, changes: Sequence[tuple[R, Mapping[str, Any]]]) -> list[R]:
+        """Write each record's own changes, those of equal fields in one statement; Stale when one was changed."""
+        rows: dict[Statement, list[list[Any]]] = defaultdict(list)
+        changed: list[R] = []
+        for record, wanted in changes:
+            kind, before = type(record), cast(Any, record)
+            now = may_change(kind, dict(wanted))
             key = getattr(before, key_of(kind))
             self._read.pop((kind, key), None)
-            values = {"was_key": key, **{f"now_{name}": value for name, value in changes.items()}}
             if has_version(kind):
-                values |= {"was_version": before.version, "now_version": before.version + 1}
-            rows.append(statement.values(values))
-        if await self._run_many(statement.sql, rows) != len(rows):
-            raise Stale(f"{kind.__name__}: one of {len(rows)} records")
+                now["version"] = before.version + 1
+            statement = self._statements.change(kind, tuple(now))
+            values = {"was_key": key, **{f"now_{name}": value for name, value in now.items()}}
+            if has_version(kind):
+                values["was_version"] = before.version
+            rows[statement].append(statement.values(values))
+            changed.append(replace(before, **now))
+        for statement, some in rows.items():
+            if await self._run_many(statement.sql, some) != len(some):
+                raise Stale(f"{type(changed[0]).__name__}: one of {len(some)} records")
+        return changed
 
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
         """Delete by id; ids that are gone already are no error."""

@@ -75,6 +75,15 @@ class Handed:
 
 
 @dataclass
+class Called:
+    """One call of the channel, with everything that makes it the same as another."""
+
+    key: str
+    to: tuple[str, ...]
+    message: Rendered
+
+
+@dataclass
 class Line:
     """A channel whose outcomes are scripted per address (or "" for all), sent when nothing is scripted.
 
@@ -87,6 +96,7 @@ class Line:
     )
     handed: list[Handed] = field(default_factory=list)
     arrived: list[Handed] = field(default_factory=list)  # What people see, amended ones included.
+    calls: list[Called] = field(default_factory=list)  # What was handed over in one.
     settled: list[str] = field(default_factory=list)
     files: dict[str, deque[bytes | Exception]] = field(default_factory=dict)
     fetches: int = 0
@@ -104,6 +114,7 @@ class Line:
         return Inbound(channel=self.name, **found) if found else None
 
     async def send(self, message: Rendered, to: Sequence[str], *, key: str) -> list[Receipt]:
+        self.calls.append(Called(key, tuple(to), message))
         return [
             await self._play(Handed(one, message.text, key, message.choices), key + "@" + one) for one in to
         ]

@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.pacing import CHAT_BURST, OVERALL_BURST, Pacer
+import pytest
+
+from bot.pacing import CHAT_BURST, OVERALL_BURST, Pacer, calm_at
 from desk.model import Bucket, Lane
-from desk.ports import ChannelLimits
+from desk.ports import ChannelLimits, Rate
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 FAR = NOW + timedelta(days=1)
 THIRTY = ChannelLimits(per_second=30, per_chat_seconds=1)
+MEMBER = (Rate(30, 60), Rate(1000, 3600))
 
 
 def moments(pacer: Pacer, chats: list[str], *, now: datetime = NOW) -> list[float]:
@@ -71,3 +74,54 @@ def test_a_channel_without_limits_never_waits() -> None:
     assert all(
         pacer.reserve("webchat", "a", ChannelLimits(), NOW, latest=NOW) == (NOW, True) for _ in range(100)
     )
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("rates", [MEMBER, (Rate(20, 60),), (Rate(1, 20),), (Rate(2, 1), Rate(3, 60))])
+def test_a_rate_is_never_exceeded_in_any_span(rates: tuple[Rate, ...], lane: Lane) -> None:
+    pacer, now, left = Pacer([]), NOW, []
+    limits = ChannelLimits(per_chat=rates)
+    for number in range(1500):  # As fast as it goes, with a pause that saves up a burst.
+        now = max(now, NOW + timedelta(hours=1)) if number == 700 else now
+        now, _ = pacer.reserve("wecom", "a", limits, now, latest=FAR + timedelta(days=9), lane=lane)
+        left.append((now - NOW).total_seconds())
+    for rate in rates:
+        for place in range(rate.messages, len(left)):
+            assert left[place] - left[place - rate.messages] >= rate.seconds
+
+
+def test_an_urgent_message_finds_room_that_bulk_left_in_a_chat_s_rate() -> None:
+    pacer, limits = Pacer([]), ChannelLimits(per_chat=MEMBER)
+    while pacer.reserve("wecom", "a", limits, NOW, latest=NOW)[1]:
+        pass
+    assert pacer.reserve("wecom", "a", limits, NOW, latest=NOW, lane=Lane.urgent) == (NOW, True)
+
+
+def test_the_total_counts_every_recipient_and_no_amendment() -> None:
+    pacer, limits = Pacer([]), ChannelLimits(in_total=(Rate(100, 86400),))
+    leaving = [pacer.reserve("wecom", str(chat), limits, NOW, latest=NOW)[1] for chat in range(200)]
+    assert sum(leaving) == 30  # Ninety of a hundred, half of them at once, two thirds of that for bulk.
+    assert pacer.reserve("wecom", "", limits, NOW, latest=NOW) == (NOW, True)
+
+
+def test_fault_13_a_channel_without_rates_is_held_as_well() -> None:
+    until = NOW + timedelta(seconds=37)
+    limits = ChannelLimits(per_chat=MEMBER, in_total=(Rate(100, 86400),))
+    pacer = Pacer([])
+    pacer.hold("wecom", "", limits, until)
+    for lane in Lane:
+        assert pacer.reserve("wecom", "a", limits, NOW, latest=FAR, lane=lane) == (until, True)
+    pacer = Pacer([])
+    pacer.hold("plain", "7", ChannelLimits(), until)
+    assert pacer.reserve("plain", "7", ChannelLimits(), NOW, latest=FAR) == (until, True)
+    assert pacer.reserve("plain", "8", ChannelLimits(), NOW, latest=FAR) == (NOW, True)
+
+
+def test_what_can_wait_leaves_after_a_busy_minute_at_a_moment_of_its_own() -> None:
+    limits = ChannelLimits(busy_minutes=(0, 30))
+    busy, calm = NOW + timedelta(seconds=59), NOW + timedelta(minutes=1)
+    moments = {calm_at(limits, busy, str(seed)) for seed in range(50)}
+    assert len(moments) == 50 and all(calm <= one < calm + timedelta(minutes=4) for one in moments)
+    assert calm_at(limits, NOW, "a") == calm_at(limits, NOW, "a")
+    assert calm_at(limits, calm, "a") == calm
+    assert calm_at(ChannelLimits(), NOW, "a") == NOW

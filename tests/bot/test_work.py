@@ -14,7 +14,14 @@ from incidents.model import LogLine
 from tests.bot.machine import open_machine
 
 ROOT = Path(__file__).parents[2]
-NAMED = {"FETCH": "fetch", "HEAR": "hear", "SEND": "send", "SLOW_DOWN": SLOW_DOWN, "PRUNE": "prune"}
+NAMED = {
+    "FETCH": "fetch",
+    "HEAR": "hear",
+    "SEND": "send",
+    "SEND_MANY": "send_many",
+    "SLOW_DOWN": SLOW_DOWN,
+    "PRUNE": "prune",
+}
 
 
 def kinds_put() -> Iterator[str]:
@@ -34,7 +41,7 @@ def kinds_put() -> Iterator[str]:
 def test_every_kind_of_work_that_is_put_has_somebody_to_do_it() -> None:
     put = set(kinds_put())
     assert {"send", "step", "roll_call_close", "hear", "fetch"} <= put
-    assert put == {"hear", "send", "fetch", SLOW_DOWN, *work.DESK_WORK}
+    assert put == {"hear", "send", "send_many", "fetch", SLOW_DOWN, *work.DESK_WORK}
 
 
 async def test_a_job_s_effect_and_its_end_are_one_transaction(

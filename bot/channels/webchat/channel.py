@@ -38,7 +38,7 @@ class WebChatChannel:
     """Phone pages in browsers. Sending is idempotent on its key, so a repeated sending never shows twice."""
 
     name = CHANNEL
-    limits = ChannelLimits(batch_max=200, text_max=events.TEXT_MAX, hides_repeats=True)
+    limits = ChannelLimits(text_max=events.TEXT_MAX, hides_repeats=True)
 
     def __init__(self, door: Door, media: Media, intake: Intake) -> None:
         self.door = door

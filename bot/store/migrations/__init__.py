@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-REVISIONS = ("0001",)  # In their order. Until the first release 0001 follows the records; then it stands.
+REVISIONS = ("0001", "0002")  # In their order.
 FOLDER = Path(__file__).parent
 
 

@@ -26,7 +26,7 @@ NEXT = '''
 """A next revision."""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 
 def upgrade():
     op.add_column("officers", sa.Column("badge", sa.Text(), server_default="", nullable=False))
@@ -121,7 +121,7 @@ def revisions(tmp_path: Path) -> Path:
     """Our revisions and one more."""
     folder = tmp_path / "revisions"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002_next.py").write_text(NEXT, encoding="utf-8")
+    (folder / "versions" / "v0003_next.py").write_text(NEXT, encoding="utf-8")
     return folder
 
 
@@ -145,6 +145,6 @@ async def test_fault_38_a_migration_killed_half_way_leaves_the_old_schema_and_st
         await database.close()
     assert killed >= 6
     with closing(sqlite3.connect(database.path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
         assert connection.execute("SELECT count(*) FROM badges WHERE id LIKE 'badge o%'").fetchone() == (300,)
         assert connection.execute("SELECT count(DISTINCT badge) FROM officers").fetchone() == (300,)

@@ -307,6 +307,28 @@ async def test_a_change_of_what_somebody_else_changed_is_stale(database: Transac
         assert [one.name for one in await store.find(Officer)] == ["李二"]
 
 
+async def test_many_records_take_each_its_own_changes_or_none_of_them_any(database: Transactions) -> None:
+    people = [officer(f"o{number}") for number in range(3)]
+    async with database.begin() as store:
+        await store.add(*people)
+        changed = await store.change_each(
+            [(people[0], {"name": "李二"}), (people[1], {"name": "赵三"}), (people[2], {"active": False})]
+        )
+        assert await store.find(Officer) == changed
+        assert [(one.name, one.active, one.version) for one in changed] == [
+            ("李二", True, 2),
+            ("赵三", True, 2),
+            ("陈一", False, 2),
+        ]
+        assert await store.get(Officer, "o1") == changed[1]
+        assert await store.change_each([]) == []
+    with pytest.raises(Stale):
+        async with database.begin() as store:
+            await store.change_each([(changed[0], {"name": "周四"}), (people[1], {"name": "周四"})])
+    async with database.read() as store:
+        assert await store.find(Officer) == changed
+
+
 async def test_after_stale_the_transaction_goes_on(database: Transactions) -> None:
     async with database.begin() as store:
         await store.add(officer("o1", version=2))
