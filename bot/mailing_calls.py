@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot import delivery
@@ -47,7 +47,7 @@ class _Stack:
         sendings = [
             Sending(
                 one,
-                replace(self.job, id="", kind=SEND, ref=one.id, key=f"to:{one.officer_id}"),
+                Job("", SEND, one.id, self.job.due_at, f"to:{one.officer_id}", one.lane),
                 channel,
                 self.ways[one.id].id,
                 at,

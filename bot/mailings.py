@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from bot import delivery
 from bot.mailing_calls import Call, Calls, late_call
@@ -18,7 +19,7 @@ from bot.sending import PATIENCE_SECONDS, REASON_MAX, SEND_SECONDS_MAX, wait
 from bot.wording import Wording
 from desk.letters import SEND_MANY
 from desk.model import Job, Letter, LetterState, Mailing, Outcome, Receipt, Rendered
-from desk.ports import Channel, Desk, Door, Unavailable, WorkQueue
+from desk.ports import Channel, Desk, Door, Stale, Unavailable, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -102,18 +103,21 @@ class Mailings:
         by_address = dict(zip(call.mailing.to, receipts, strict=True))
         outcomes = [(one, by_address[one.letter.address]) for one in call.sendings]
 
-        async def write(desk: Desk) -> None:
+        async def write(desk: Desk, *, as_marked: bool = True) -> None:
             mailing = await desk.store.get(Mailing, call.mailing.id)
             if mailing is not None and mailing.version == call.mailing.version:
                 if (again_at := _all_again(call, receipts, desk.now)) is None:
-                    await self._receipts.settle(desk, outcomes)
+                    await self._receipts.settle(desk, outcomes, as_marked=as_marked)
                     await desk.store.remove(Mailing, [mailing.id])
                 else:
                     await _put_again(desk, call, receipts[0], again_at)
             await self._queue.done(desk.store, jobs)
 
         try:
-            await self._receipts.patiently(write)
+            try:
+                await self._receipts.patiently(write)
+            except Stale:  # Somebody else took one over: read them again.
+                await self._receipts.patiently(partial(write, as_marked=False))
         except Unavailable:
             raise
         except Exception:

@@ -1,9 +1,10 @@
 """Sending rates as bucket rows: whoever sends reserves the next moment, so nobody exceeds what a platform allows."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from desk.model import Bucket, Lane
 from desk.ports import ChannelLimits, Rate, Store
@@ -136,11 +137,18 @@ def _even(bucket: str, interval: timedelta, burst: int) -> _Rule:
     return _Rule(bucket, interval, interval * (burst - 1))
 
 
-def _keeping(bucket: str, rates: Sequence[Rate], lane: Lane) -> _Rule:
-    """One bucket that keeps every rate in any span: half of the narrowest may come at once, the rest evenly."""
+def _keeping(bucket: str, rates: tuple[Rate, ...], lane: Lane) -> _Rule:
+    return _even(bucket, *_pace(rates, lane))
+
+
+@lru_cache
+def _pace(rates: tuple[Rate, ...], lane: Lane) -> tuple[timedelta, int]:
+    """One bucket's interval and burst that keep every rate in any span.
+
+    Half of the narrowest may come at once, the rest evenly."""
     counts = [max(1, int(rate.messages * RATE_USED)) for rate in rates]
     burst = max(1, min(counts) // 2)
     seconds = max(rate.seconds / max(1, count - burst) for rate, count in zip(rates, counts, strict=True))
     if lane is Lane.bulk:
         burst = max(1, int(burst * BULK_SHARE))
-    return _even(bucket, timedelta(seconds=seconds), burst)
+    return timedelta(seconds=seconds), burst

@@ -81,8 +81,10 @@ class Receipts:
                 log.warning("receipts wait for the database: %s", error)
                 await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=1)
 
-    async def settle(self, desk: Desk, outcomes: Outcomes) -> None:
-        """What each receipt means for its letter; those that arrived are written together."""
+    async def settle(self, desk: Desk, outcomes: Outcomes, *, as_marked: bool = False) -> None:
+        """What each receipt means for its letter; those that arrived are written together.
+
+        With `as_marked` the letters are not read again, and one that was changed since it was marked is Stale."""
         held = [
             name
             for sending, receipt in outcomes
@@ -90,8 +92,9 @@ class Receipts:
             for name in bucket_names(sending.letter.channel, sending.letter.address)
         ]
         pacer = await Pacer.read(desk.store, held)
-        ids = [sending.letter.id for sending, _ in outcomes]
-        letters = {one.id: one for one in await desk.store.find(Letter, id_in=ids)}
+        letters = {sending.letter.id: sending.letter for sending, _ in outcomes}
+        if not as_marked:
+            letters = {one.id: one for one in await desk.store.find(Letter, id_in=list(letters))}
         arrived = []
         for sending, receipt in outcomes:
             letter = letters.get(sending.letter.id)

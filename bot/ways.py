@@ -41,14 +41,16 @@ def mark(channel: str, address: str) -> str:
     return f"{channel}:{address}"
 
 
-def _ways_to_officer(letter: Letter, accounts: Sequence[Account]) -> list[Account]:
+def _ways_to_officer(letter: Letter, accounts: Sequence[Account]) -> Sequence[Account]:
     if letter.amends:  # A card stands where it stands.
         return [one for one in accounts if (one.channel, one.address) == (letter.channel, letter.address)]
+    if not letter.channels:
+        return accounts
     by_mark = {mark(one.channel, one.address): one for one in accounts}
     named = [
         by_mark.get(word) or _bare(letter, *word.split(":", 1)) for word in letter.channels if ":" in word
     ]
-    allowed = [one for one in accounts if not letter.channels or one.channel in letter.channels]
+    allowed = [one for one in accounts if one.channel in letter.channels]
     return [*named, *allowed]
 
 

@@ -4,6 +4,7 @@ import secrets
 from datetime import datetime
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 _RANDOM_BITS = 80
 
 
@@ -27,4 +28,4 @@ def after(last: int, at: datetime) -> int:
 
 def written(number: int) -> str:
     """The 26 characters of a ULID's number."""
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])

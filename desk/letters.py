@@ -37,8 +37,13 @@ def tell_all(
     desk: Desk, officer_ids: Iterable[str], notice: Notice, *, subject: str = "", lane: Lane = Lane.bulk
 ) -> None:
     """Owe many officers the same message: where a channel takes many at once, it leaves in few calls."""
-    plain = _letter(desk, notice, subject, lane)
-    letters = [replace(plain, id=desk.new_id(), officer_id=one) for one in officer_ids]
+    kind, facts, asks_place = notice.kind, dict(notice.facts), notice.asks_place
+    letters = [
+        Letter(
+            desk.new_id(), kind, facts, notice.choices, lane, desk.now, subject, one, asks_place=asks_place
+        )
+        for one in officer_ids
+    ]
     desk.later(*letters)
     for start in range(0, len(letters), MAILING_MAX):
         post_together(desk, letters[start : start + MAILING_MAX], desk.now)

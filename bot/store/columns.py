@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -98,6 +99,9 @@ class Named(TypeDecorator[StrEnum]):
 
     def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
         """The word, or ValueError when the enumeration does not have it."""
+        if value.__class__ is self.kind:
+            word: str = value.value
+            return word
         return None if value is None else self.kind(value).value
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> StrEnum | None:
@@ -137,4 +141,6 @@ def _codec(kind: Any) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
     if getattr(kind, "__origin__", None) is dict:
         return to_text, json.loads
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    return (lambda value: to_text(adapter.dump_python(value, mode="json"))), adapter.validate_json
+    # Frozen values: a thousand letters of one mailing share theirs.
+    load = lru_cache(maxsize=256)(adapter.validate_json)
+    return (lambda value: to_text(adapter.dump_python(value, mode="json"))), load

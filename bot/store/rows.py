@@ -1,6 +1,6 @@
 """Records to rows and back, by the types of their columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -37,13 +37,24 @@ class RowCodec:
 
     def encode(self, record: Any) -> list[Any]:
         """Driver values in the order of the columns; ValueError for a naive moment or NaN."""
-        values = list(self._values(record))
-        for place, turn, is_words in self._encoders:
-            value = values[place]
-            if is_words and value.__class__ is str and value.isascii() and "\0" not in value:
-                continue  # Most words are ids and codes, which need no cleaning.
-            values[place] = turn(value)
-        return values
+        return self.encode_all([record])[0]
+
+    def encode_all(self, records: Iterable[Any]) -> list[list[Any]]:
+        """The same for many; a value that is the very one of the record before is not turned again."""
+        rows = []
+        last: dict[int, tuple[Any, Any]] = {}
+        for record in records:
+            values = list(self._values(record))
+            for place, turn, is_words in self._encoders:
+                value = values[place]
+                if is_words and value.__class__ is str and value.isascii() and "\0" not in value:
+                    continue  # Most words are ids and codes, which need no cleaning.
+                before = last.get(place)
+                if before is None or before[0] is not value:
+                    last[place] = before = value, turn(value)
+                values[place] = before[1]
+            rows.append(values)
+        return rows
 
     def encode_one(self, name: str, value: Any) -> Any:
         """One field's driver value."""

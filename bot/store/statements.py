@@ -36,6 +36,20 @@ class Statement:
             for name, turn in zip(self.names, self.turns, strict=True)
         ]
 
+    def rows(self, given: Sequence[dict[str, Any]]) -> list[list[Any]]:
+        """The driver's values for many runs; a value that is the very one of the run before is not turned again."""
+        columns = []
+        for name, turn in zip(self.names, self.turns, strict=True):
+            column = [one[name] for one in given]
+            if turn is not None:
+                last, turned = object(), None
+                for place, value in enumerate(column):
+                    if value is not last:
+                        last, turned = value, turn(value)
+                    column[place] = turned
+            columns.append(column)
+        return [list(row) for row in zip(*columns, strict=True)]
+
 
 class Statements:
     """The statements of one dialect; the same shape gives the same object."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 from bot.store import StoreUnavailable
 from bot.store.chain import START, link
 from bot.store.criteria import given, groups, has_version, key_of, may_change
-from bot.store.statements import Statement, Statements
+from bot.store.statements import Statements
 from desk.ports import LogEntry, Stale
 from incidents.model import LogLine
 
@@ -64,7 +64,7 @@ class SqlStore:
         """Insert records, those of one type together; AlreadyStored when one is there already."""
         for kind, some in groups(records).items():
             codec, statement = self._statements.codec(kind), self._statements.insert(kind)
-            rows = [codec.encode(record) for _, record in some]
+            rows = codec.encode_all(record for _, record in some)
             await (
                 self._run(statement.sql, rows[0]) if len(rows) == 1 else self._run_many(statement.sql, rows)
             )
@@ -73,14 +73,14 @@ class SqlStore:
         """Insert records together with the next statement; AlreadyStored comes then."""
         self._check(writes=True)
         for kind, some in groups(records).items():
-            rows = [self._statements.codec(kind).encode(record) for _, record in some]
+            rows = self._statements.codec(kind).encode_all(record for _, record in some)
             self.connection.put_off(self._statements.insert(kind).sql, rows)
 
     async def add_missing(self, *records: Any) -> None:
         """Insert each record unless it is there already, together with the next statement."""
         self._check(writes=True)
         for kind, some in groups(records).items():
-            rows = [self._statements.codec(kind).encode(record) for _, record in some]
+            rows = self._statements.codec(kind).encode_all(record for _, record in some)
             for few in _in_bunches(rows):
                 values = [value for row in few for value in row]
                 self.connection.put_off(self._statements.insert_missing(kind, len(few)), [values])
@@ -90,7 +90,7 @@ class SqlStore:
         new = [False] * len(records)
         for kind, some in groups(records).items():
             codec = self._statements.codec(kind)
-            rows = [codec.encode(record) for _, record in some]
+            rows = codec.encode_all(record for _, record in some)
             found = await self._insert_new(kind, rows)
             for (place, _), is_new in zip(some, found, strict=True):
                 new[place] = is_new
@@ -153,24 +153,29 @@ class SqlStore:
 
     async def change_each(self, changes: Sequence[tuple[R, Mapping[str, Any]]]) -> list[R]:
         """Write each record's own changes, those of equal fields in one statement; Stale when one was changed."""
-        rows: dict[Statement, list[list[Any]]] = defaultdict(list)
+        if not changes:
+            return []
+        kind = type(changes[0][0])
+        allowed: set[tuple[str, ...]] = set()
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         changed: list[R] = []
         for record, wanted in changes:
-            kind, before = type(record), cast(Any, record)
-            now = may_change(kind, dict(wanted))
+            before, now = cast(Any, record), dict(wanted)
+            if tuple(now) not in allowed:
+                allowed.add(tuple(may_change(kind, now)))
             key = getattr(before, key_of(kind))
             self._read.pop((kind, key), None)
-            if has_version(kind):
-                now["version"] = before.version + 1
-            statement = self._statements.change(kind, tuple(now))
-            values = {"was_key": key, **{f"now_{name}": value for name, value in now.items()}}
+            values = {"was_key": key}
             if has_version(kind):
                 values["was_version"] = before.version
-            rows[statement].append(statement.values(values))
-            changed.append(replace(before, **now))
-        for statement, some in rows.items():
-            if await self._run_many(statement.sql, some) != len(some):
-                raise Stale(f"{type(changed[0]).__name__}: one of {len(some)} records")
+                now["version"] = before.version + 1
+            values.update((f"now_{name}", value) for name, value in now.items())
+            alike[tuple(now)].append(values)
+            changed.append(_with(record, now))
+        for names, given_values in alike.items():
+            statement = self._statements.change(kind, names)
+            if await self._run_many(statement.sql, statement.rows(given_values)) != len(given_values):
+                raise Stale(f"{kind.__name__}: one of {len(given_values)} records")
         return changed
 
     async def remove(self, kind: type[Any], /, ids: Sequence[str]) -> None:
@@ -248,6 +253,14 @@ class SqlStore:
         except Exception as error:
             self._spoilt = error
             raise
+
+
+def _with(record: R, changes: Mapping[str, Any]) -> R:
+    """`dataclasses.replace` for plain records, five times as fast: a roll call changes tens of thousands."""
+    changed = object.__new__(type(record))
+    changed.__dict__.update(record.__dict__)
+    changed.__dict__.update(changes)
+    return changed
 
 
 def _in_bunches(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
