@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
+from tests.fakes.loopback import Silence, Torn
 from tests.fakes.telegram_delivery import Delivery
 from tests.fakes.telegram_faults import Fault
 from tests.fakes.telegram_limits import too_many
@@ -24,51 +23,6 @@ UNAUTHORIZED = ApiError(401, "Unauthorized")
 NOT_FOUND = ApiError(404, "Not Found")
 _GATEWAY_PAGE = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center></body></html>"
 _FAULT_WORDS = {400: "Bad Request: refused by the test", 403: "Forbidden: refused by the test"}
-
-
-class Silence(Response):
-    """Never answer: hold the connection until the client gives up, or cut it at once."""
-
-    def __init__(self, closing: asyncio.Event, *, cut: bool) -> None:
-        super().__init__()
-        self._closing = closing
-        self._cut = cut
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the client or for the end of the server, then drop the connection without a byte."""
-        if not self._cut:
-            gone = asyncio.ensure_future(_disconnect(receive))
-            end = asyncio.ensure_future(self._closing.wait())
-            await asyncio.wait({gone, end}, return_when=asyncio.FIRST_COMPLETED)
-            gone.cancel()
-            end.cancel()
-        abort_connection(receive)
-        await _disconnect(receive)
-
-
-class Torn(Response):
-    """Promise a whole body in Content-Length, send half of it, and cut the connection."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head and half the body."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        half = self.body[: len(self.body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        # One turn of the loop lets the bytes leave before the cut.
-        await asyncio.sleep(0.01)
-        abort_connection(receive)
-        await _disconnect(receive)
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def abort_connection(receive: Receive) -> None:
-    """Close the TCP connection under an ASGI call; uvicorn's `receive` is a method of its own cycle."""
-    cycle: Any = getattr(receive, "__self__", None)
-    cycle.transport.close()
 
 
 def answer(body: Json, status: int = 200) -> Response:

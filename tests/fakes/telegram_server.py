@@ -7,23 +7,18 @@ In its own process: `python -m tests.fakes.telegram_server --port N`, driven ove
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import json
 import signal
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
-import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from tests.fakes.loopback import LoopbackServer
 from tests.fakes.telegram_control import Control
 from tests.fakes.telegram_delivery import Delivery
 from tests.fakes.telegram_faults import Fault
@@ -35,10 +30,8 @@ from tests.fakes.telegram_world import DEFAULT_TOKEN, World
 
 __all__ = ["FakeTelegram", "Group", "Limits", "Phone", "Said", "Send"]
 
-T = TypeVar("T")
 
-
-class FakeTelegram:
+class FakeTelegram(LoopbackServer):
     """One bot's Telegram: start it, give `base_url` to the product, and act through phones."""
 
     def __init__(
@@ -53,13 +46,11 @@ class FakeTelegram:
     ) -> None:
         self.limits = limits or Limits()
         self.world = World(token, clock, self.limits)
-        self.port = port
+        super().__init__(port, self.world.listeners)
         self.phones: dict[int, Phone] = {}
         self.groups: dict[int, Group] = {}
         self._delivery = Delivery(self.world, retry_factor, require_https=require_https)
         self._api = BotApi(self.world, self._delivery)
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def tells_date(self) -> str:
@@ -70,71 +61,10 @@ class FakeTelegram:
     def tells_date(self, date: str) -> None:
         self._api.tells_date = date
 
-    # Running.
-
-    def start(self) -> Self:
-        """Listen on loopback in a thread of its own and return when calls are answered."""
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(listener, ready), daemon=True)
-        self._thread.start()
-        if not ready.wait(10):
-            raise TimeoutError("the fake Telegram did not start")
-        return self
-
-    def stop(self) -> None:
-        """Stop listening and close every connection; the state stays and `start` goes on with it."""
-        thread, loop = self._thread, self._loop
-        if thread is None or loop is None:
-            return
-        with contextlib.suppress(RuntimeError):  # `offline_for` has closed the loop already.
-            loop.call_soon_threadsafe(self._api.closing.set)
-        thread.join(10)
-        self._thread = self._loop = None
-
-    offline = stop
-    online = start
-
-    def offline_for(self, seconds: float) -> None:
-        """Refuse connections for real for a while, then listen again on the same port."""
-
-        def away() -> None:
-            self.stop()
-            time.sleep(seconds)
-            self.start()
-
-        threading.Thread(target=away, daemon=True).start()
-
-    def _run(self, listener: socket.socket, ready: threading.Event) -> None:
-        # uvloop halves the cost of a call, which bench needs.
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve(listener, ready))
-
-    async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
-        # uvicorn's own serve() needs 0.2 s to end, too slow for many short tests.
-        self._loop = asyncio.get_running_loop()
-        closing = self._api.closing = asyncio.Event()
-        config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", access_log=False)
-        config.load()
-        server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        await server.startup(sockets=[listener])
-        self._delivery.open()
-        ready.set()
-        await closing.wait()
-        for listening in server.servers:
-            listening.close()
-        await self._delivery.close()
-        for connection in list(server.server_state.connections):
-            connection.transport.close()
-        if server.server_state.tasks:
-            await asyncio.wait(server.server_state.tasks, timeout=1)
-
-    def _app(self) -> Starlette:
+    def app(self) -> Starlette:
+        """Return the routes of the Bot API and of the control API."""
         api = self._api
+        api.closing = self.closing
 
         async def nothing(request: Any, fault: Exception) -> Any:
             return refusal(NOT_FOUND)
@@ -147,21 +77,13 @@ class FakeTelegram:
         ]
         return Starlette(routes=routes, exception_handlers={404: nothing})
 
-    def __enter__(self) -> Self:
-        return self.start()
+    async def opened(self) -> None:
+        """Begin to deliver updates."""
+        self._delivery.open()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.start)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await asyncio.to_thread(self.stop)
+    async def ending(self) -> None:
+        """Stop delivering; nothing unconfirmed is lost."""
+        await self._delivery.close()
 
     # Addresses.
 
@@ -169,11 +91,6 @@ class FakeTelegram:
     def token(self) -> str:
         """Return the bot token the server takes."""
         return self.world.token
-
-    @property
-    def url(self) -> str:
-        """Return the root, for /_control/."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def base_url(self) -> str:
@@ -329,39 +246,6 @@ class FakeTelegram:
                 "faults_open": len(self.world.faults.orders),
                 "calls": dict(self.calls),
             }
-
-    # Waiting.
-
-    async def wait_for(self, condition: Callable[[], T], timeout: float = 5.0) -> T:
-        """Return the first true value of the condition, looked at after every call and update."""
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(changed.set)
-
-        self.world.listeners.append(wake)
-        try:
-            async with asyncio.timeout(timeout):
-                while not (value := condition()):
-                    await changed.wait()
-                    changed.clear()
-                return value
-        finally:
-            self.world.listeners.remove(wake)
-
-    def wait_until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:
-        """Do as `wait_for` does, blocking this thread."""
-        changed = threading.Event()
-        self.world.listeners.append(changed.set)
-        deadline = time.monotonic() + timeout
-        try:
-            while not (value := condition()):
-                if not changed.wait(max(0.0, deadline - time.monotonic())):
-                    raise TimeoutError("the fake Telegram saw nothing of the kind")
-                changed.clear()
-            return value
-        finally:
-            self.world.listeners.remove(changed.set)
 
 
 def main() -> None:
