@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 T = TypeVar("T")
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """Runs `app()` on a port of this machine; the state of a subclass outlives `stop` and `start`.
 
     `listeners` are called after every call and every change, in whatever thread it happens.
@@ -33,9 +34,9 @@ class LoopbackServer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @abstractmethod
     def app(self) -> Starlette:
         """Return what answers; made anew at each start."""
-        raise NotImplementedError
 
     async def opened(self) -> None:
         """Begin what runs beside the HTTP server, in its loop."""
