@@ -38,9 +38,11 @@ class LoopbackServer(ABC):
     def app(self) -> Starlette:
         """Return what answers; made anew at each start."""
 
+    @abstractmethod
     async def opened(self) -> None:
         """Begin what runs beside the HTTP server, in its loop."""
 
+    @abstractmethod
     async def ending(self) -> None:
         """End what `opened` began."""
 
