@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.fakes.wecom_bot import Event
 from tests.fakes.wecom_callback import Push
 from tests.fakes.wecom_faults import Fault
 from tests.fakes.wecom_http import answer
@@ -24,6 +25,7 @@ ACTIONS = frozenset(
     "say photo voice video file link locate enter report_place menu menu_place menu_photo press choose "
     "sign_in_code leave disable spoil".split()
 )
+BOT_ACTIONS = frozenset("say photo voice video file enter press choose leave".split())
 
 
 class Control:
@@ -39,6 +41,9 @@ class Control:
             Route("/_control/phone/{id}/messages", self.messages, methods=["GET"]),
             Route("/_control/phone/{id}/{action}", self.act, methods=["POST"]),
             Route("/_control/everybody/{action}", self.act_all, methods=["POST"]),
+            Route("/_control/bot/{id}/messages", self.bot_messages, methods=["GET"]),
+            Route("/_control/bot/{id}/{action}", self.act_bot, methods=["POST"]),
+            Route("/_control/bot_sends", self.bot_sends, methods=["GET"]),
             Route("/_control/sends", self.sends, methods=["GET"]),
             Route("/_control/pushes", self.pushes, methods=["GET"]),
             Route("/_control/stats", self.stats, methods=["GET"]),
@@ -48,9 +53,16 @@ class Control:
 
     async def act(self, request: Request) -> Response:
         """Let a phone act; the body holds the method's arguments, `content_b64` stands for `content`."""
+        return await self._answered(request, self._act)
+
+    async def act_bot(self, request: Request) -> Response:
+        """Let a phone act in its chat with the AI bot."""
+        return await self._answered(request, self._act_bot)
+
+    async def _answered(self, request: Request, act: Callable[[str, str, Json], Json]) -> Response:
         body: Json = await request.json() if await request.body() else {}
         try:
-            result = self._act(request.path_params["id"], request.path_params["action"], body)
+            result = act(request.path_params["id"], request.path_params["action"], body)
         except (LookupError, PermissionError, ValueError, TypeError) as fault:
             return answer({"error": f"{type(fault).__name__}: {fault}"}, 400)
         return answer(result)
@@ -67,14 +79,12 @@ class Control:
         return answer({"failed": failed})
 
     def _act(self, userid: str, action: str, body: Json) -> Json:
-        if action not in ACTIONS:
-            raise LookupError(f"unknown action {action!r}: {sorted(ACTIONS)}")
         phone = self.fake.phone(userid, body.pop("name_of_person", None))
-        bound: Callable[..., Any] = getattr(phone, action)
-        if "content_b64" in body:
-            body["content"] = base64.b64decode(body.pop("content_b64"))
-        inspect.signature(bound).bind(**body)
-        return _told(bound(**body))
+        return _done(phone, action, ACTIONS, body)
+
+    def _act_bot(self, userid: str, action: str, body: Json) -> Json:
+        phone = self.fake.bot_phone(userid, body.pop("name_of_person", None), met=body.pop("met", False))
+        return _done(phone, action, BOT_ACTIONS, body)
 
     async def open_phones(self, request: Request) -> Response:
         """Add members: {"prefix": "w", "count": n, "mobiles_from": 13800000000}."""
@@ -88,6 +98,17 @@ class Control:
         """Return what a phone shows now."""
         phone = self.fake.phone(request.path_params["id"])
         return answer({"messages": [shown.as_json() for shown in phone.messages]})
+
+    async def bot_messages(self, request: Request) -> Response:
+        """Return what a phone's chat with the AI bot shows now."""
+        phone = self.fake.bot_phone(request.path_params["id"])
+        return answer({"messages": [shown.as_json() for shown in phone.messages]})
+
+    async def bot_sends(self, request: Request) -> Response:
+        """Return what the AI bot sent, from number `since` on."""
+        since = int(request.query_params.get("since", 0))
+        sends = self.fake.bot.sends[since:]
+        return answer({"next": since + len(sends), "sends": [send.as_json() for send in sends]})
 
     async def sends(self, request: Request) -> Response:
         """Return the sends from number `since` on."""
@@ -148,15 +169,28 @@ class Control:
                 fake.robot(str(value))
             case "offline_for":
                 fake.offline_for(float(value))
+            case "bot_fail_next":
+                fake.bot.fail_next(**value)
+            case "bot_cut":
+                fake.bot.cut()
+            case "bot_met":
+                fake.bot.met.update(str(one).lower() for one in value)
             case "latency_seconds" | "callback_url":
                 setattr(fake, name, value)
             case _:
                 raise LookupError(f"unknown knob {name!r}")
 
 
-def _told(result: object) -> Json:
+def _done(phone: object, action: str, actions: frozenset[str], body: Json) -> Json:
+    if action not in actions:
+        raise LookupError(f"unknown action {action!r}: {sorted(actions)}")
+    bound: Callable[..., Any] = getattr(phone, action)
+    if "content_b64" in body:
+        body["content"] = base64.b64decode(body.pop("content_b64"))
+    inspect.signature(bound).bind(**body)
+    result = bound(**body)
     if isinstance(result, list):
         return {"pushes": [one.as_json() for one in result]}
-    if isinstance(result, Push):
+    if isinstance(result, Push | Event):
         return result.as_json()
     return {"result": result}

@@ -51,7 +51,7 @@ class ServerApi:
             await asyncio.sleep(self.latency_seconds)
         fault = self.world.faults.take(name)
         if fault is not None and fault.is_before:
-            return self._spoiled_before(fault)
+            return self.spoiled_before(fault)
         try:
             self._check_pace()
             if name not in WITHOUT_TOKEN:
@@ -60,7 +60,7 @@ class ServerApi:
             response = await self._carry_out(name, request, body)
         except ApiError as error:
             response = answer(error.as_json())
-        return response if fault is None else self._spoiled_after(fault, response)
+        return response if fault is None else self.spoiled_after(fault, response)
 
     def _check_pace(self) -> None:
         limits = self.world.limits
@@ -119,14 +119,16 @@ class ServerApi:
             {"errcode": 0, "errmsg": "ok", "type": kind, "media_id": medium.media_id, "created_at": at}
         )
 
-    def _spoiled_before(self, fault: Fault) -> Response:
+    def spoiled_before(self, fault: Fault) -> Response:
+        """Return what stands for a call that was never carried out."""
         if fault.kind == "errcode":
             return answer(ApiError(fault.errcode, fault.errmsg).as_json())
         if fault.kind in ("drop", "timeout_before"):
             return Silence(self.closing, cut=fault.kind == "drop")
         return _gateway(int(fault.kind))
 
-    def _spoiled_after(self, fault: Fault, response: Response) -> Response:
+    def spoiled_after(self, fault: Fault, response: Response) -> Response:
+        """Return what is left of the answer of a call that was carried out."""
         match fault.kind:
             case "truncated_body":
                 return Torn(response.body, media_type=response.media_type)

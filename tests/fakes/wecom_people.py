@@ -45,10 +45,7 @@ class Phone:
 
     def see(self, words: str) -> Shown:
         """Return the newest message with these words, or fail naming what is there."""
-        for shown in reversed(self.messages):
-            if words in shown.text:
-                return shown
-        raise LookupError(f"nothing says {words!r}; shown: {[shown.text for shown in self.messages]}")
+        return with_words(self.messages, words)
 
     # What it sends.
 
@@ -124,25 +121,12 @@ class Phone:
 
         `stale` presses what the card no longer shows, as a phone does that has not seen the amendment yet.
         """
-        for shown in reversed(self.messages):
-            if card is not None and card not in (shown, shown.sent.task_id):
-                continue
-            source = shown.sent.body if stale else shown.content
-            if not stale and button not in (*shown.buttons, *shown.keys):
-                continue
-            for one in source.get("button_list", []):
-                if button in (one["text"], one.get("key")):
-                    return self._card_event(shown, one["key"], {})
-        raise LookupError(f"no button {button!r}; shown: {[shown.buttons for shown in self.messages]}")
+        shown, key = find_button(self.messages, button, card, stale=stale)
+        return self._card_event(shown, key, {})
 
     def choose(self, answers: Mapping[str, Sequence[str]], card: Shown | None = None) -> Push:
         """Choose options by question key and press the card's submit button."""
-        shown = card or next(one for one in reversed(self.messages) if one.content.get("submit_button"))
-        questions = shown.content.get("select_list") or [shown.content["checkbox"]]
-        offered = {q["question_key"]: {o["id"] for o in q["option_list"]} for q in questions}
-        for key, chosen in answers.items():
-            if not set(chosen) <= offered[key]:
-                raise LookupError(f"{key!r} offers {sorted(offered[key])}")
+        shown = chosen_card(self.messages, answers, card)
         return self._card_event(shown, shown.content["submit_button"]["key"], answers)
 
     def sign_in_code(self) -> str:
@@ -203,6 +187,41 @@ class Phone:
             if entry["name"] == name and str(entry.get("type", "")).startswith(kind):
                 return dict(entry)
         raise LookupError(f"no menu entry {name!r}; there are {[entry['name'] for entry in entries]}")
+
+
+def find_button(
+    messages: Sequence[Shown], button: str, card: Shown | str | None, *, stale: bool
+) -> tuple[Shown, str]:
+    """Return the newest card with a button of these words or key, and its key."""
+    for shown in reversed(messages):
+        if card is not None and card not in (shown, shown.sent.task_id):
+            continue
+        source = shown.sent.body if stale else shown.content
+        if not stale and button not in (*shown.buttons, *shown.keys):
+            continue
+        for one in source.get("button_list", []):
+            if button in (one["text"], one.get("key")):
+                return shown, str(one["key"])
+    raise LookupError(f"no button {button!r}; shown: {[shown.buttons for shown in messages]}")
+
+
+def chosen_card(messages: Sequence[Shown], answers: Mapping[str, Sequence[str]], card: Shown | None) -> Shown:
+    """Return the card that asks, after checking that it offers what is chosen."""
+    shown = card or next(one for one in reversed(messages) if one.content.get("submit_button"))
+    questions = shown.content.get("select_list") or [shown.content["checkbox"]]
+    offered = {q["question_key"]: {o["id"] for o in q["option_list"]} for q in questions}
+    for key, chosen in answers.items():
+        if not set(chosen) <= offered[key]:
+            raise LookupError(f"{key!r} offers {sorted(offered[key])}")
+    return shown
+
+
+def with_words(messages: Sequence[Shown], words: str) -> Shown:
+    """Return the newest message with these words, or fail naming what is there."""
+    for shown in reversed(messages):
+        if words in shown.text:
+            return shown
+    raise LookupError(f"nothing says {words!r}; shown: {[shown.text for shown in messages]}")
 
 
 def _place(latitude: float, longitude: float, label: str, scale: int) -> Json:

@@ -15,11 +15,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.fakes.loopback import LoopbackServer
+from tests.fakes.wecom_bot import Bot, Event
+from tests.fakes.wecom_bot_people import BotPhone
 from tests.fakes.wecom_callback import Push, Pusher
 from tests.fakes.wecom_control import Control
 from tests.fakes.wecom_faults import Fault
@@ -29,7 +34,7 @@ from tests.fakes.wecom_model import Json, Member, Sent, Shown
 from tests.fakes.wecom_people import Phone
 from tests.fakes.wecom_world import World
 
-__all__ = ["FakeWeCom", "Limits", "Phone", "Push", "Sent", "Shown"]
+__all__ = ["BotPhone", "Event", "FakeWeCom", "Limits", "Phone", "Push", "Sent", "Shown"]
 
 
 class FakeWeCom(LoopbackServer):
@@ -42,6 +47,8 @@ class FakeWeCom(LoopbackServer):
         self.world = World(clock, self.limits)
         super().__init__(port, self.world.listeners)
         self.phones: dict[str, Phone] = {}
+        self.bot = Bot(self.world)
+        self.bot_phones: dict[str, BotPhone] = {}
         self._pusher = Pusher(self.world)
         self._api = ServerApi(self.world)
 
@@ -51,18 +58,34 @@ class FakeWeCom(LoopbackServer):
         api.closing = self.closing
 
         routes = [
+            Route("/media/{number}", self._media, methods=["GET"]),
             Route("/cgi-bin/{method:path}", api.method, methods=["GET", "POST"]),
             *Control(self).routes(),
         ]
         return Starlette(routes=routes)
 
     async def opened(self) -> None:
-        """Begin to bring callbacks."""
+        """Begin to bring callbacks, and to listen for the bot's connection."""
         self._pusher.open()
+        await self.bot.open(self.url)
 
     async def ending(self) -> None:
         """Stop bringing callbacks; what was not answered waits."""
+        await self.bot.close()
         await self._pusher.close()
+
+    async def _media(self, request: Request) -> Response:
+        """Answer with a bot's file as it is kept: encrypted, for five minutes."""
+        self.calls["media"] += 1
+        fault = self.world.faults.take("media")
+        if fault is not None and fault.is_before:
+            return self._api.spoiled_before(fault)
+        found = self.bot.files.get(request.path_params["number"])
+        if found is None or found.until < self.world.now():
+            return Response("gone", status_code=404)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}"}
+        response = Response(found.sealed, headers=headers, media_type="application/octet-stream")
+        return response if fault is None else self._api.spoiled_after(fault, response)
 
     # What the product is configured with.
 
@@ -84,6 +107,18 @@ class FakeWeCom(LoopbackServer):
             "encoding_aes_key": world.seal.aes_key,
             "base_url": self.base_url,
         }
+
+    @property
+    def ws_url(self) -> str:
+        """Return where the bot dials."""
+        return f"ws://127.0.0.1:{self.bot.port}"
+
+    @property
+    def bot_settings(self) -> Json:
+        """Return the keys of [wecom] for the long connection."""
+        bot = self.bot
+        mode = {"mode": "long_connection", "bot_id": bot.bot_id, "bot_secret": bot.secret}
+        return {**mode, "ws_url": self.ws_url}
 
     @property
     def callback_url(self) -> str:
@@ -112,6 +147,17 @@ class FakeWeCom(LoopbackServer):
                 self.world.members[key] = member
                 self.phones[key] = Phone(self.world, self._pusher, member)
             return self.phones[key]
+
+    def bot_phone(self, userid: str, name: str | None = None, *, met: bool = False) -> BotPhone:
+        """Return the member's chat with the AI bot; `met` means that they wrote to it long ago."""
+        with self.world.lock:
+            key = userid.lower()
+            if key not in self.bot_phones:
+                member = self.phone(userid, name).member
+                self.bot_phones[key] = BotPhone(self.world, self.bot, member)
+            if met:
+                self.bot.met.add(key)
+            return self.bot_phones[key]
 
     def directory_event(self, change: str, fields: Json) -> Push:
         """Bring change_contact: create_user, update_user, delete_user …"""
@@ -211,6 +257,12 @@ class FakeWeCom(LoopbackServer):
                 "answered": sum(push.is_answered for push in pushes),
                 "lost": sum(push.is_lost for push in pushes),
                 "posts": self._pusher.posts,
+                "bot_sends": len(self.bot.sends),
+                "bot_events": len(self.bot.events),
+                "bot_lost": sum(event.is_lost for event in self.bot.events),
+                "bot_subscribed": self.bot.subscribed,
+                "bot_takeovers": self.bot.takeovers,
+                "bot_calls": dict(self.bot.calls),
                 "faults_open": len(self.world.faults.orders),
                 "calls": dict(self.calls),
             }
@@ -225,7 +277,12 @@ def main() -> None:
     args = parser.parse_args()
     fake = FakeWeCom(limits=Limits(paced=not args.no_limits), port=args.port).start()
     fake.callback_url = args.callback_url
-    print(json.dumps({"port": fake.port, "url": fake.url, "settings": fake.settings}), flush=True)
+    print(
+        json.dumps(
+            {"port": fake.port, "url": fake.url, "settings": fake.settings, "bot_settings": fake.bot_settings}
+        ),
+        flush=True,
+    )
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
