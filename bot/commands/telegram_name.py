@@ -11,8 +11,8 @@ async def ask_bot_name(config: Config) -> tuple[str, str]:
     """The bot's user name and why it is not known; both empty without a token."""
     if config.telegram.bot_name or not config.telegram.token:
         return config.telegram.bot_name.removeprefix("@"), ""
+    from bot.channels.redaction import Redaction
     from bot.channels.telegram.api import Api, Refused, Unreachable, verification
-    from bot.channels.telegram.redaction import Redaction
     from bot.channels.telegram.settings import TelegramSettings
 
     settings = TelegramSettings(token=config.telegram.token, base_url=config.telegram.base_url)

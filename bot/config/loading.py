@@ -1,6 +1,5 @@
 """Reads the file and the environment, checks what only shows across tables, and makes the Config."""
 
-import importlib.util
 import re
 import tomllib
 from collections.abc import Mapping
@@ -148,9 +147,23 @@ def _check_telegram(config: Config, said: Said, reader: Reader) -> None:
 
 def _check_wecom(config: Config, reader: Reader) -> None:
     wecom = config.wecom
-    is_written = wecom.secret or wecom.bot_secret or wecom.corp_id or wecom.bot_id
-    if is_written and importlib.util.find_spec("bot.channels.wecom") is None:
-        reader.fault("[wecom]", "no_channel")
+    if any(fault.where.startswith(("[wecom]", "MUSTER_WECOM__")) for fault in reader.faults):
+        return
+    if wecom.mode == "long_connection":
+        if wecom.bot_id or wecom.bot_secret:
+            reader.fault("[wecom] mode", "no_long_connection")
+        return
+    if not (
+        wecom.secret or wecom.corp_id or wecom.agent_id or wecom.callback_token or wecom.encoding_aes_key
+    ):
+        return
+    from bot.channels.wecom.settings import WeComSettings
+
+    table = config.channels["wecom"]
+    known = {one.name for one in fields(WeComSettings)}
+    settings = WeComSettings(**{key: value for key, value in table.items() if key in known})
+    for text in settings.faults():
+        reader.fault("", "relay", text=text)
 
 
 def _with_whole_paths(config: Config, base: Path) -> Config:

@@ -65,6 +65,7 @@ class WeCom:
     callback_token: str = field(default="", repr=False)
     encoding_aes_key: str = field(default="", repr=False)
     base_url: str = "https://qyapi.weixin.qq.com"
+    cards: bool = True
     bot_id: str = ""
     bot_secret: str = field(default="", repr=False)
     ws_url: str = "wss://openws.work.weixin.qq.com"

@@ -31,6 +31,10 @@ webhook_secret = "k3-9_Zq"
 """
 
 
+WECOM = (
+    "[wecom]\ncorp_id = 'ww1'\nagent_id = 7\nsecret = 'k3-9_Zq'\ncallback_token = 'Tk9w2'\n"
+    f"encoding_aes_key = '{'A' * 43}'\n"
+)
 # With posts of its own, an office must not keep arrays that name the built-in ones.
 OWN_POSTS = """
 [[roll_call]]
@@ -173,7 +177,13 @@ def test_every_sentence_is_said_in_every_language() -> None:
         ),
         (f"[telegram]\ntoken = '{TOKEN}'\nbase_url = 'ftp://x'", "[telegram] base_url", "api.telegram.org"),
         (WEBHOOK.replace("https", "http"), "[web] public_url", "https://"),
-        ("[wecom]\nsecret = 'k3-9_Zq'", "[wecom]", "此版本还没有"),
+        ("[wecom]\nmode = 'long_connection'\nbot_id = 'aib1'", "[wecom] mode", "此版本还没有"),
+        (WECOM.replace("corp_id = 'ww1'\n", ""), "[wecom] corp_id", "企业ID"),
+        (WECOM.replace("agent_id = 7\n", ""), "[wecom] agent_id", "AgentId"),
+        (WECOM.replace("secret = 'k3-9_Zq'\n", ""), "[wecom] secret", "Secret"),
+        (WECOM.replace("callback_token = 'Tk9w2'\n", ""), "[wecom] callback_token", "设置API接收"),
+        (WECOM.replace("A" * 43, "A" * 42), "[wecom] encoding_aes_key", "43"),
+        (WECOM + "base_url = 'https://proxy.test/?a=1'", "[wecom] base_url", "qyapi.weixin.qq.com"),
         ("[[web]]\nport = 1", "[web]", "写成一张表"),
         ("[post]\nkey = 'x'", "[[post]]", "[[post]]"),
         ("[[post]]\nkey = 'a b'\nname = 'x'", "[[post]] a b key", "duty_officer"),

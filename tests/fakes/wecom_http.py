@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -141,7 +142,7 @@ class ServerApi:
 
 def _download(medium: Medium, wanted: str) -> Response:
     """Return a file, or the part of it a Range header asks for."""
-    headers = {"Content-Disposition": f'attachment; filename="{medium.name}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{quote(medium.name)}"'}
     content, status = medium.content, 200
     if found := _RANGE.fullmatch(wanted):
         first, last = int(found[1]), int(found[2] or len(content) - 1)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.channels.telegram.redaction import Redaction
+from bot.channels.redaction import Redaction
 from bot.channels.telegram.settings import TelegramSettings
 
 CONNECTIONS_MAX = 4

@@ -8,16 +8,16 @@ from typing import Any
 from starlette.routing import Route
 
 from bot.channels import Intake, Services, Trouble
+from bot.channels.redaction import Redaction
 from bot.channels.telegram import files
 from bot.channels.telegram.api import UNKNOWN_BOT, Api, Refused, Unreachable, verification
 from bot.channels.telegram.keyboards import CHOICES_MAX, TEXT_UNITS_MAX
 from bot.channels.telegram.poller import CHANNEL, TOLD_AFTER_FAILURES, Poller
-from bot.channels.telegram.redaction import Redaction
 from bot.channels.telegram.sender import Sender
 from bot.channels.telegram.settings import TelegramSettings
-from bot.channels.telegram.troubles import Troubles, pause
 from bot.channels.telegram.updates import read_inbound
 from bot.channels.telegram.webhook import Watch, Webhook, webhook_trouble
+from bot.channels.troubles import Troubles, pause
 from desk.model import Card, Inbound, Receipt, RemoteFile, Rendered
 from desk.ports import Channel, ChannelFault, ChannelLimits, Clock, Take
 
@@ -57,7 +57,7 @@ class TelegramChannel:
         self.settings = settings
         self._intake = intake
         self._clock = clock
-        self._troubles = Troubles(trouble)
+        self._troubles = Troubles(CHANNEL, trouble)
         redaction = Redaction(settings.token, settings.webhook_secret)
         redaction.install()
         verify = verification(settings)

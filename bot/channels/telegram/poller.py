@@ -11,7 +11,7 @@ from bot.channels.telegram.api import UNKNOWN_BOT, Api, Refused, Unreachable
 from bot.channels.telegram.envelope import Json, sender_of, update_number
 from bot.channels.telegram.mark import SETTING, Mark, read_mark
 from bot.channels.telegram.settings import Pace
-from bot.channels.telegram.troubles import Troubles, pause
+from bot.channels.troubles import Troubles, pause
 from desk.ports import Clock
 
 log = logging.getLogger(__name__)

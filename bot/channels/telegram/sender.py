@@ -9,9 +9,9 @@ from typing import TypeVar
 from telegram import Bot, LinkPreviewOptions
 from telegram.error import TelegramError
 
+from bot.channels.redaction import Redaction
 from bot.channels.telegram.keyboards import fitted, inline_keyboard, keyboard
 from bot.channels.telegram.outcomes import Transport, receipt_for
-from bot.channels.telegram.redaction import Redaction
 from bot.channels.telegram.settings import TelegramSettings
 from desk.model import Card, Outcome, Receipt, Rendered
 

@@ -9,12 +9,13 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from bot.channels import Intake
+from bot.channels.bodies import Gone, TooLarge, read_body
 from bot.channels.telegram.api import UNKNOWN_BOT, Api, Refused, Unreachable
 from bot.channels.telegram.envelope import Json, read_update, sender_of, update_number
 from bot.channels.telegram.mark import SETTING, Mark, read_mark
 from bot.channels.telegram.poller import ALLOWED_UPDATES, CHANNEL
 from bot.channels.telegram.settings import WEBHOOK_PATH, TelegramSettings
-from bot.channels.telegram.troubles import Troubles, pause
+from bot.channels.troubles import Troubles, pause
 from desk.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -41,14 +42,6 @@ TOO_LARGE = _answer(413, f"the body is over {BODY_BYTES_MAX} bytes")
 UNSTORED = _answer(503, "cannot be stored now, send it again")
 
 
-class _Gone(Exception):
-    """The client left before its body was whole."""
-
-
-class _TooLarge(Exception):
-    """More bytes than any update has."""
-
-
 class Webhook:
     """The route as a bare ASGI application: it is the hottest path of the desk."""
 
@@ -67,7 +60,7 @@ class Webhook:
         """Take one update and answer."""
         try:
             start, body = await self._take(scope, receive)
-        except _Gone:
+        except Gone:
             return
         await send(start)
         await send(body)
@@ -88,10 +81,10 @@ class Webhook:
         if size.isdigit() and int(size) > BODY_BYTES_MAX:
             return TOO_LARGE
         try:
-            raw = await _read(receive)
+            raw = await read_body(receive, BODY_BYTES_MAX)
             update = read_update(raw)
             number = update_number(update)
-        except _TooLarge:
+        except TooLarge:
             return TOO_LARGE
         except ValueError:
             return NOT_AN_UPDATE
@@ -103,26 +96,6 @@ class Webhook:
             log.exception("telegram: update %d could not be stored", number)
             return UNSTORED
         return OK
-
-
-async def _read(receive: Receive) -> bytes:
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > BODY_BYTES_MAX:
-            raise _TooLarge
-        return body
-    pieces, count = [], 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        pieces.append(message.get("body", b""))
-        count += len(pieces[-1])
-        if count > BODY_BYTES_MAX:
-            raise _TooLarge
-        if not message.get("more_body"):
-            return b"".join(pieces)
-        message = await receive()
 
 
 class Watch:

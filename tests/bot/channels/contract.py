@@ -132,6 +132,9 @@ async def heard(line: Line, count: int) -> list[Inbound]:
 class ChannelContract:
     """The promises. `line` has one person, who said nothing yet."""
 
+    captions = True  # The platform's photos carry words; elsewhere they are a message of their own.
+    datum = "wgs84"  # What the platform's places are told in.
+
     async def test_what_a_person_says_is_stored_and_understood(self, line: Line) -> None:
         await line.say("小榄镇 河边 起火")
         [said] = await heard(line, 1)
@@ -165,10 +168,13 @@ class ChannelContract:
 
     async def test_a_photo_is_understood_and_its_bytes_are_fetched(self, line: Line) -> None:
         await line.photo(SMALL_JPEG, "桥头冒烟")
-        [said] = await heard(line, 1)
-        assert (said.kind, said.text, [file.kind for file in said.files]) == ("media", "桥头冒烟", ["photo"])
-        fetched = b"".join([piece async for piece in line.channel.fetch(said.files[0])])
-        assert fetched.startswith(b"\xff\xd8") and len(fetched) == said.files[0].bytes_count
+        said = await heard(line, 1 if self.captions else 2)
+        assert [one.kind for one in said] == (["media"] if self.captions else ["media", "text"])
+        assert "".join(one.text for one in said) == "桥头冒烟"
+        [photo] = said[0].files
+        fetched = b"".join([piece async for piece in line.channel.fetch(photo)])
+        assert photo.kind == "photo" and fetched.startswith(b"\xff\xd8")
+        assert photo.bytes_count in (len(fetched), None)  # Not every platform tells it.
 
     async def test_a_file_nobody_holds_is_a_permanent_failure(self, line: Line) -> None:
         with pytest.raises(FetchFailed) as failure:
@@ -180,7 +186,8 @@ class ChannelContract:
         await line.place(22.5171, 113.3927)
         [said] = await heard(line, 1)
         assert said.kind == "place" and said.place is not None
-        assert (said.place.lat, said.place.lon, said.place.datum) == (22.5171, 113.3927, "wgs84")
+        assert (said.place.lat, said.place.lon) == pytest.approx((22.5171, 113.3927), abs=1e-7)
+        assert said.place.datum == self.datum
 
     async def test_a_place_off_the_globe_is_kept_in_words(self, line: Line) -> None:
         await line.place(91.0, 113.3927)
@@ -246,7 +253,7 @@ class ChannelContract:
 
     async def test_the_limits_are_data(self, line: Line) -> None:
         limits = line.channel.limits
-        assert limits.text_max >= 1000 and limits.batch_max >= 1 and limits.choices_max >= 3
+        assert limits.text_max >= 600 and limits.batch_max >= 1 and limits.choices_max >= 3
         assert limits.file_bytes_max >= 10 * 1024 * 1024
 
     async def test_check_says_in_one_line_that_all_is_well(self, line: Line) -> None:

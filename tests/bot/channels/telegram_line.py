@@ -3,15 +3,13 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
-
 from bot.channels.telegram import Pace, TelegramChannel, TelegramSettings
 from tests.bot.channels.contract import KeptIntake, Shown
+from tests.bot.channels.serving import receiving, serving
 from tests.fakes.telegram_people import Phone, Said, Tap
 from tests.fakes.telegram_server import FakeTelegram
 
@@ -101,7 +99,7 @@ async def open_line(
     intake = intake or KeptIntake()
     if mode == "polling":
         line = TelegramLine(fake, intake, **settings)
-        async with _running(line):
+        async with receiving(line.channel, intake):
             if not line.intake.is_down:
                 await fake.wait_for(lambda: fake.is_polled)
             yield line
@@ -111,37 +109,6 @@ async def open_line(
         port = listener.getsockname()[1]
         more = {"mode": mode, "webhook_secret": SECRET, "public_url": f"http://127.0.0.1:{port}", **settings}
         line = TelegramLine(fake, intake, **more)
-        async with serving(line, listener), _running(line):
+        async with serving(line.channel.routes(), listener), receiving(line.channel, intake):
             await fake.wait_for(lambda: fake.calls["getwebhookinfo"])
             yield line
-
-
-@asynccontextmanager
-async def serving(line: TelegramLine, listener: socket.socket) -> AsyncIterator[None]:
-    """The channel's routes over HTTP."""
-    app = Starlette(routes=line.channel.routes())
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve([listener]))
-    while not server.started:
-        await asyncio.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await task
-
-
-@asynccontextmanager
-async def _running(line: TelegramLine) -> AsyncIterator[None]:
-    task = asyncio.create_task(line.channel.run(line.intake.take))
-    try:
-        yield
-    finally:
-        was_running = not task.done()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await line.channel.close()
-        assert was_running, "receiving ended by itself"

@@ -1,4 +1,4 @@
-"""Keeps the bot token, which is part of every URL, out of logs and error texts."""
+"""Keeps tokens, which are part of every address called, out of logs and error texts."""
 
 import logging
 

@@ -10,9 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class Troubles:
-    """The troubles that are on now."""
+    """The troubles of one channel that are on now."""
 
-    def __init__(self, tell: Trouble) -> None:
+    def __init__(self, channel: str, tell: Trouble) -> None:
+        self._channel = channel
         self._tell = tell
         self._on: set[str] = set()
 
@@ -31,11 +32,11 @@ class Troubles:
 
     async def once(self, kind: str, text: str) -> None:
         """Tell something that is no lasting state."""
-        log.warning("telegram %s: %s", kind, text or "over")
+        log.warning("%s %s: %s", self._channel, kind, text or "over")
         try:
             await self._tell(kind, text)
         except Exception:  # The desk may be the very thing that is down: receiving goes on, the log has it.
-            log.exception("telegram trouble %s could not be told", kind)
+            log.exception("%s trouble %s could not be told", self._channel, kind)
 
 
 async def pause(seconds: float) -> None:
