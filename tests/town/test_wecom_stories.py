@@ -1,0 +1,108 @@
+"""The office's two stories, told on phones over WeCom; with cards, and by numbers where there are none."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot import gcj02
+from desk import roll_calls
+from incidents.model import Attachment, AttachmentState, Incident, State
+from roster.model import Answer, Result, RollCall, RollCallState
+from tests.fakes.wecom_server import FakeWeCom
+from tests.town.conftest import PEOPLE
+from tests.town.wecom_town import WeComTown
+from tests.town.world import eventually
+
+HERE = (22.6741, 113.2402)
+
+
+@pytest.fixture(params=["cards", "numbers"])
+async def wecom_town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[WeComTown]:
+    with FakeWeCom() as wecom:
+        town = WeComTown(wecom, tmp_path, more="cards = false\n" if request.param == "numbers" else "")
+        async with town.open_desk():
+            await town.people(*PEOPLE)
+        async with town.open_desk():
+            await town.everybody_is_bound()
+            yield town
+
+
+async def answer(town: WeComTown, name: str, words: str, label: str) -> None:
+    """Press the button on the message with these words, or reply the number it has there."""
+    message = await town.hears(name, words)
+    if message.buttons:
+        await town.press(name, message, label)
+    else:
+        [line] = [one for one in message.text.splitlines() if one.endswith(label)]
+        town.phones[name].say(line.split()[0])
+
+
+async def test_a_fire_with_a_photo_and_a_place_climbs_to_the_leader_who_signs_for_it(
+    wecom_town: WeComTown,
+) -> None:
+    town = wecom_town
+    village = town.phones["叶倩雯"]
+    village.photo()
+    village.say("联丰路五金厂二楼起火，有浓烟")
+    await town.hears("叶倩雯", "位置")
+    village.locate(*gcj02.to_gcj02(*HERE), "联丰路五金厂")
+    receipt = await town.hears("叶倩雯", "ZS-", "已报出")
+
+    page = await town.hears("吴健芬", "火灾")
+    number = next(word for word in page.text.split() if word.startswith("ZS-"))
+    assert number in receipt.text
+
+    await town.pass_minutes(3)
+    await town.hears("李永昌", number, "无人签收")
+    await answer(town, "李永昌", "无人签收", "签收")
+    await town.hears("叶倩雯", number, "李永昌", "签收")
+    await town.hears("吴健芬", number, "李永昌", "签收")
+
+    async with town.read() as store:
+        [incident] = await store.find(Incident)
+    assert (incident.state, incident.signed_by) == (State.verifying, "o-李永昌")
+    assert incident.place is not None and (incident.place.lat, incident.place.lon) == pytest.approx(
+        HERE, abs=1e-6
+    )
+    assert incident.place.datum == "gcj02"
+
+    async def stored() -> bool:
+        async with town.read() as store:
+            return await store.count(Attachment, state=AttachmentState.stored) == 1
+
+    assert await eventually(stored)
+
+
+async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum(
+    wecom_town: WeComTown,
+) -> None:
+    town = wecom_town
+    async with town.app.door.open() as desk:
+        await roll_calls.call(desk, desk.policy.roll_calls[0], "manual-test")
+    await answer(town, "吴健芬", "早点名", "到岗")
+    await town.hears("李永昌", "早点名")
+    town.phones["李永昌"].say("到")
+    await town.hears("李永昌", "到岗")
+    await town.hears("简俊贤", "早点名")
+    town.phones["简俊贤"].say("1")
+    await town.hears("简俊贤", "到岗")
+    await town.hears("周国强", "早点名")
+
+    await town.pass_minutes(2.1)
+    await town.hears("周国强", "催答")
+    await town.pass_minutes(8)
+    await town.hears("李永昌", "周国强", "未应答")
+    await town.hears("简俊贤", "应到")
+
+    async with town.read() as store:
+        [call] = await store.find(RollCall)
+        answers = await store.find(Answer)
+    assert call.state is RollCallState.closed and call.counts is not None
+    assert sum(call.counts.values()) == call.due_count == len(answers) == 4
+    assert {one.officer_id: one.result for one in answers} == {
+        "o-吴健芬": Result.present,
+        "o-李永昌": Result.present,
+        "o-简俊贤": Result.present,
+        "o-周国强": Result.no_answer,
+    }
