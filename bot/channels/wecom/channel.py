@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from starlette.routing import Route
@@ -24,12 +24,14 @@ from bot.channels.wecom.sent import Presses, SentBook
 from bot.channels.wecom.settings import BATCH_MAX, WeComSettings
 from bot.channels.wecom.sign_in import MemberSignIn
 from bot.channels.wecom.words import trouble
-from desk.model import Inbound, InboxRow, Receipt, RemoteFile, Rendered
-from desk.ports import Channel, ChannelFault, ChannelLimits, Take
+from desk.model import Card, Inbound, InboxRow, Receipt, RemoteFile, Rendered
+from desk.ports import Channel, ChannelFault, ChannelLimits, Rate, Take
 
 log = logging.getLogger(__name__)
 
 PEOPLE_PER_LOOK = 1000
+DAY_PER_MEMBER = 200
+MEMBERS_MIN = 50  # Who has fewer people on the desk has more in the corporation.
 
 
 def make(settings: Mapping[str, Any], services: Services) -> Channel | None:
@@ -47,7 +49,11 @@ class WeComChannel:
     """One application: callbacks in, the server API out."""
 
     name = CHANNEL
+    # The excess over these is dropped without a word, and a letter may be two messages: a long text, and its card.
     limits = ChannelLimits(
+        per_chat=(Rate(15, 60), Rate(500, 3600)),
+        in_total=(Rate(DAY_PER_MEMBER * MEMBERS_MIN, 86_400),),
+        busy_minutes=(0, 30),  # The vendor asks not to fire on the hour and the half hour.
         batch_max=BATCH_MAX,
         text_max=TEXT_UNITS_MAX,
         choices_max=CHOICES_MAX,
@@ -80,10 +86,9 @@ class WeComChannel:
         """Send to many in one call. The same key, words and people again within four hours show nothing twice."""
         return await self._sender.send(message, to, key)
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        """Replace the words and buttons of a card sent before."""
-        [receipt] = await self._sender.amend(message, [(address, remote_id)])
-        return receipt
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        """Replace the words and buttons of cards sent before; one receipt each, in order."""
+        return await self._sender.amend(message, [(card.address, card.remote_id) for card in cards])
 
     async def settle(self, interaction: str, text: str) -> None:
         """Remember the press's one-time code; the change of its card is what the phone shows."""
@@ -147,6 +152,8 @@ class WeComChannel:
             count = 0
             try:
                 count = await self._directory.look()
+                most = Rate(DAY_PER_MEMBER * max(count, MEMBERS_MIN), 86_400)
+                self.limits = replace(self.limits, in_total=(most,))
                 await self._directory.ask_mobiles()
                 await self._book.prune(self._clock.now())
             except Exception:  # Whatever the store suffers from, people are looked at again soon.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from desk.model import Outcome, Receipt, RemoteFile, Rendered
+from desk.model import Card, Outcome, Receipt, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
 from tests.bot.channels.contract import heard
 from tests.bot.channels.wecom_line import REFERENCE, WeComLine, open_line
@@ -28,6 +28,12 @@ async def line(tmp_path: Path) -> AsyncIterator[WeComLine]:
 def has_more(line: WeComLine, method: str, calls: int) -> bool:
     """Whether a method was called again."""
     return line.fake.calls[method] > calls
+
+
+async def amend(line: WeComLine, message: Rendered, address: str, remote_id: str) -> Receipt:
+    """Change one card."""
+    [receipt] = await line.channel.amend(message, [Card(address, remote_id)])
+    return receipt
 
 
 def outcomes(receipts: list[Receipt]) -> list[Outcome]:
@@ -266,7 +272,7 @@ async def test_in_plain_wechat_there_are_words_and_numbers_in_place_of_cards(tmp
         line.person.member.is_in_plugin = True
         [receipt] = await line.channel.send(CALL, [line.address], key="k1")
         assert (await line.shown())[0].text == "点名：请应答\n\n回复数字即可：\n1 到岗\n2 请假"
-        changed = await line.channel.amend(Rendered("已记录 08:03"), line.address, receipt.remote_id)
+        changed = await amend(line, Rendered("已记录 08:03"), line.address, receipt.remote_id)
         assert changed.outcome is Outcome.sent
         assert [one.text for one in await line.shown()] == ["已记录 08:03"]  # The question is taken back.
 
@@ -275,7 +281,7 @@ async def test_a_list_of_many_people_stays_for_the_others_when_one_answers(tmp_p
     async with open_line(tmp_path, cards=False) as line:
         other = line.fake.phone("Other")
         receipts = await line.channel.send(CALL, [line.address, "other"], key="k1")
-        await line.channel.amend(Rendered("已记录"), line.address, receipts[0].remote_id)
+        await amend(line, Rendered("已记录"), line.address, receipts[0].remote_id)
         assert [len(line.person.messages), len(other.messages)] == [2, 1]
 
 
@@ -286,37 +292,37 @@ async def test_who_pressed_and_who_did_not_both_see_the_change(line: WeComLine) 
     [pressed] = await heard(line, 1)
     await line.channel.settle(pressed.interaction, "已记录")
     for _ in range(2):
-        mine = await line.channel.amend(Rendered("已记录 08:03"), line.address, first.remote_id)
+        mine = await amend(line, Rendered("已记录 08:03"), line.address, first.remote_id)
         assert mine.outcome is Outcome.sent
-    theirs = await line.channel.amend(Rendered("点名结束"), "other", second.remote_id)
+    theirs = await amend(line, Rendered("点名结束"), "other", second.remote_id)
     assert theirs.outcome is Outcome.sent
     assert [one.text for one in await line.shown()] == ["已记录 08:03"]
     assert [one.text for one in other.messages] == ["点名结束"]
     # The sending's own code is good once: the next change of a card nobody pressed is refused, and says so.
-    late = await line.channel.amend(Rendered("另一句"), "other", second.remote_id)
+    late = await amend(line, Rendered("另一句"), "other", second.remote_id)
     assert late.outcome is Outcome.refused and "once" in late.reason
 
 
 async def test_a_change_that_keeps_buttons_can_be_pressed_on(line: WeComLine) -> None:
     [receipt] = await line.channel.send(CALL, [line.address], key="k1")
     signed = Rendered("已签收", (("办结", "close:01A"), ("转办", "hand:01A")))
-    await line.channel.amend(signed, line.address, receipt.remote_id)
+    await amend(line, signed, line.address, receipt.remote_id)
     await line.press("办结")
     [pressed] = await heard(line, 1)
     assert (pressed.verb, pressed.message_id) == ("close", receipt.remote_id)
-    await line.channel.amend(Rendered("已办结"), line.address, receipt.remote_id)
+    await amend(line, Rendered("已办结"), line.address, receipt.remote_id)
     assert (await line.shown())[0].text == "已办结"
 
 
 async def test_one_answer_in_words_does_not_cost_a_crowd_its_one_change(line: WeComLine) -> None:
     people = [line.address, *(line.fake.phone(f"M{n}").id.lower() for n in range(40))]
     receipts = await line.channel.send(CALL, people, key="k1")
-    one = await line.channel.amend(Rendered("已记录"), line.address, receipts[0].remote_id)
+    one = await amend(line, Rendered("已记录"), line.address, receipts[0].remote_id)
     assert one.outcome is Outcome.refused
     asked = line.fake.calls["message/update_template_card"]
     await line.press("请假")
     await line.intake.raws(1)
-    one = await line.channel.amend(Rendered("已记录"), line.address, receipts[0].remote_id)
+    one = await amend(line, Rendered("已记录"), line.address, receipts[0].remote_id)
     assert one.outcome is Outcome.sent
     assert line.fake.calls["message/update_template_card"] == asked + 1
 
@@ -324,9 +330,9 @@ async def test_one_answer_in_words_does_not_cost_a_crowd_its_one_change(line: We
 async def test_a_change_whose_outcome_is_unknown_is_told_as_that(line: WeComLine) -> None:
     [receipt] = await line.channel.send(CALL, [line.address], key="k1")
     line.fake.fail_next("message/update_template_card", "502")
-    changed = await line.channel.amend(Rendered("已记录"), line.address, receipt.remote_id)
+    changed = await amend(line, Rendered("已记录"), line.address, receipt.remote_id)
     assert changed.outcome is Outcome.unknown
-    changed = await line.channel.amend(Rendered("已记录"), line.address, receipt.remote_id)
+    changed = await amend(line, Rendered("已记录"), line.address, receipt.remote_id)
     assert changed.outcome is Outcome.sent
 
 
@@ -334,7 +340,7 @@ async def test_cards_and_codes_outlive_a_restart(tmp_path: Path) -> None:
     async with open_line(tmp_path) as line:
         [receipt] = await line.channel.send(CALL, [line.address], key="k1")
         line.channel = type(line.channel)(line.settings, line.services)
-        changed = await line.channel.amend(Rendered("已记录"), line.address, receipt.remote_id)
+        changed = await amend(line, Rendered("已记录"), line.address, receipt.remote_id)
         assert changed.outcome is Outcome.sent
         await line.channel.close()
 
@@ -342,7 +348,7 @@ async def test_cards_and_codes_outlive_a_restart(tmp_path: Path) -> None:
 async def test_what_no_phone_can_press_any_more_is_forgotten(line: WeComLine) -> None:
     [receipt] = await line.channel.send(CALL, [line.address], key="k1")
     line.clock.ahead = timedelta(hours=73)
-    changed = await line.channel.amend(Rendered("已记录"), line.address, receipt.remote_id)
+    changed = await amend(line, Rendered("已记录"), line.address, receipt.remote_id)
     assert changed.outcome is Outcome.refused
     await line.kept_empty()
 
@@ -427,3 +433,24 @@ async def test_input_62_no_token_and_no_secret_is_in_any_reason_or_log(
             assert not any(secret in receipt.reason for secret in secrets)
         assert not any(secret in caplog.text for secret in secrets)
         assert not any(secret in repr(line.settings) for secret in secrets)
+
+
+async def test_a_crowds_cards_are_changed_in_one_call(line: WeComLine) -> None:
+    people = [line.fake.phone(f"M{n}").id.lower() for n in range(200)]
+    receipts = await line.channel.send(CALL, people, key="k1")
+    cards = [Card(one, receipt.remote_id) for one, receipt in zip(people, receipts, strict=True)]
+    assert outcomes(await line.channel.amend(Rendered("点名结束"), cards)) == [Outcome.sent] * 200
+    assert line.fake.calls["message/update_template_card"] == 1
+    assert line.fake.phone("M7").last.text == "点名结束"
+
+
+async def test_what_is_dropped_in_silence_is_stated_for_the_postman(line: WeComLine) -> None:
+    limits, vendor = line.channel.limits, line.fake.limits
+    assert (limits.batch_max, limits.hides_repeats) == (vendor.receivers_max, True)
+    # A letter is at most two messages: a long text, and its card.
+    assert [(2 * rate.messages, rate.seconds) for rate in limits.per_chat] == [
+        (vendor.member_per_minute, 60),
+        (vendor.member_per_hour, 3600),
+    ]
+    assert limits.in_total[0].messages % vendor.day_per_licensed_member == 0
+    assert {0, 30} <= set(limits.busy_minutes)
