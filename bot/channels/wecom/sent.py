@@ -1,6 +1,6 @@
-"""What stays known of a sending: who got it, its one-time code, and what the numbers in it stand for.
+"""What stays known of a sending: who got it, its one-time code, and what the numbers in it stand for."""
 
-One row for each request, not for each person, kept for 72 hours, as long as its code is good."""
+# One row for each request, not for each person, kept for 72 hours, as long as its code is good.
 
 import json
 from collections import OrderedDict
