@@ -2,13 +2,15 @@
 
 import logging
 
-# httpx logs every URL at info; python-telegram-bot logs parameters, so message texts, at debug.
+# httpx logs every URL at info; python-telegram-bot and websockets log what is sent, at debug.
 LOGGERS = (
     "httpx",
     "httpcore",
     "httpcore.connection",
     "httpcore.http11",
     "httpcore.proxy",
+    "websockets",
+    "websockets.client",
     "telegram",
     "telegram.Bot",
     "telegram.request.BaseRequest",

@@ -149,19 +149,24 @@ def _check_wecom(config: Config, reader: Reader) -> None:
     wecom = config.wecom
     if any(fault.where.startswith(("[wecom]", "MUSTER_WECOM__")) for fault in reader.faults):
         return
-    if wecom.mode == "long_connection":
-        if wecom.bot_id or wecom.bot_secret:
-            reader.fault("[wecom] mode", "no_long_connection")
+    written = {
+        "callback": (
+            wecom.secret,
+            wecom.corp_id,
+            wecom.agent_id,
+            wecom.callback_token,
+            wecom.encoding_aes_key,
+        ),
+        "long_connection": (wecom.bot_id, wecom.bot_secret),
+    }
+    if not any(written[wecom.mode]):
         return
-    if not (
-        wecom.secret or wecom.corp_id or wecom.agent_id or wecom.callback_token or wecom.encoding_aes_key
-    ):
-        return
+    from bot.channels.wecom.long_connection.settings import LongConnectionSettings
     from bot.channels.wecom.settings import WeComSettings
 
-    table = config.channels["wecom"]
-    known = {one.name for one in fields(WeComSettings)}
-    settings = WeComSettings(**{key: value for key, value in table.items() if key in known})
+    kind = WeComSettings if wecom.mode == "callback" else LongConnectionSettings
+    known = {one.name for one in fields(kind)}
+    settings = kind(**{key: value for key, value in config.channels["wecom"].items() if key in known})
     for text in settings.faults():
         reader.fault("", "relay", text=text)
 

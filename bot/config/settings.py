@@ -77,7 +77,7 @@ class Config:
                 "public_url": self.web.public_url,
                 "commands": commands(),
             },
-            "wecom": {**asdict(self.wecom), **shared},
+            "wecom": {**asdict(self.wecom), **shared, "chat_links": self.webchat.enabled},
             "webchat": {**asdict(self.webchat), **shared},
         }
 

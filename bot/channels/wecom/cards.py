@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bot.channels.wecom.settings import TEXT_BYTES_MAX, WeComSettings
 from bot.channels.wecom.words import chat
@@ -19,6 +19,8 @@ REFERENCE_CHARACTERS = 4
 # for the reference and for the hint how to send a place.
 TEXT_UNITS_MAX = 620
 REPEATS_HIDDEN_SECONDS = 4 * 3600  # The vendor's most: the postman goes on for an hour when it cannot know.
+
+Choices = list[tuple[str, str]]
 
 _TASK_ID = re.compile(r"[0-9a-zA-Z_\-@]{1,128}")
 Json = dict[str, Any]
@@ -38,37 +40,51 @@ def look_of(message: Rendered, key: str, settings: WeComSettings) -> Look:
     """The requests of a message. The same message and key give the same bytes, so that a repeat shows nothing."""
     task_id = task_id_of(key)
     language = settings.language
-    text, choices = sound(message.text), _usable(message)
+    text, choices = sound(message.text), usable(message)
     hint = f"\n{chat(language, 'place')}" if message.asks_place else ""
     if not choices:
         return Look(task_id, (_text(text + hint, task_id, settings),))
     if not settings.cards or len(choices) > BUTTONS_MAX:
-        listed = _numbers(choices, language)
+        listed = numbered(choices, language)
         tokens = tuple(token for _, token in choices)
         whole = f"{text}{hint}\n\n{listed}"
         if _size(whole) + _size(_reference(task_id)) <= TEXT_BYTES_MAX:
             return Look(task_id, (_text(whole, task_id, settings),), tokens)
         parts = (_text(text + hint, task_id, settings), _text(listed, task_id, settings))
         return Look(task_id, parts, tokens)
-    if (words := _card_words(text + hint)) is not None:
-        return Look(task_id, (_card_request(_buttons(words, choices, task_id), settings),), has_card=True)
-    title = {"title": _cut(text.partition("\n")[0], TITLE_MAX)}
-    short: Json = {"main_title": title, "sub_title_text": chat(language, "sealed")}
-    card = _card_request(_buttons(short, choices, task_id), settings)
+    if (words := card_words(text + hint)) is not None:
+        return Look(task_id, (_card_request(button_card(words, choices, task_id), settings),), has_card=True)
+    card = _card_request(sealed_card(text, choices, task_id, language), settings)
     return Look(task_id, (_text(text + hint, task_id, settings), card), has_card=True)
 
 
-def changed_card(message: Rendered, task_id: str, settings: WeComSettings) -> Json:
+class Manner(Protocol):
+    """What of an office's settings decides how a changed card looks."""
+
+    @property
+    def public_url(self) -> str:
+        """Where a card without buttons leads."""
+        ...
+
+
+def sealed_card(text: str, choices: Choices, task_id: str, language: str) -> Json:
+    """The buttons of a text too long for a card, which stands above."""
+    title = {"title": _cut(text.partition("\n")[0], TITLE_MAX)}
+    short: Json = {"main_title": title, "sub_title_text": chat(language, "sealed")}
+    return button_card(short, choices, task_id)
+
+
+def changed_card(message: Rendered, task_id: str, settings: Manner) -> Json:
     """The card that takes the place of one sent before; without choices it leads to the desk's page."""
     text = sound(message.text)
     first, _, rest = text.partition("\n")
-    words = _card_words(text) or {
+    words = card_words(text) or {
         "main_title": {"title": _cut(first, TITLE_MAX)},
         "sub_title_text": _cut(rest or text, SUBTITLE_MAX),
     }
-    choices = _usable(message)[:BUTTONS_MAX]
+    choices = usable(message)[:BUTTONS_MAX]
     if choices:
-        return _buttons(words, choices, task_id)
+        return button_card(words, choices, task_id)
     action = {"type": 1, "url": settings.public_url or "https://work.weixin.qq.com"}
     return {"card_type": "text_notice", **words, "task_id": task_id, "card_action": action}
 
@@ -117,7 +133,7 @@ def _request(kind: str, content: Json, settings: WeComSettings) -> Json:
     }
 
 
-def _card_words(text: str) -> Json | None:
+def card_words(text: str) -> Json | None:
     """Title and text of a card; None when they do not fit."""
     first, _, rest = text.partition("\n")
     if first.strip() and len(first) <= TITLE_MAX and len(rest) <= SUBTITLE_MAX:
@@ -126,7 +142,7 @@ def _card_words(text: str) -> Json | None:
     return {"sub_title_text": text} if text.strip() and len(text) <= SUBTITLE_MAX else None
 
 
-def _buttons(words: Json, choices: list[tuple[str, str]], task_id: str) -> Json:
+def button_card(words: Json, choices: Choices, task_id: str) -> Json:
     # The first choice is the one expected: it stands out.
     buttons = [
         {"text": label, "style": 1 if place == 0 else 2, "key": token}
@@ -135,12 +151,12 @@ def _buttons(words: Json, choices: list[tuple[str, str]], task_id: str) -> Json:
     return {"card_type": "button_interaction", **words, "task_id": task_id, "button_list": buttons}
 
 
-def _numbers(choices: list[tuple[str, str]], language: str) -> str:
+def numbered(choices: Choices, language: str) -> str:
     lines = [f"{number} {label}" for number, (label, _) in enumerate(choices, 1)]
     return "\n".join([chat(language, "numbered"), *lines])
 
 
-def _usable(message: Rendered) -> list[tuple[str, str]]:
+def usable(message: Rendered) -> Choices:
     """The choices WeCom takes; without its button a message still arrives, and the typed answer counts."""
     found = [
         (_cut(sound(label).strip(), LABEL_MAX), token)

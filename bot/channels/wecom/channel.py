@@ -17,6 +17,7 @@ from bot.channels.wecom.callback import Callback, Moment
 from bot.channels.wecom.cards import CHOICES_MAX, TEXT_UNITS_MAX
 from bot.channels.wecom.directory import Directory, shown
 from bot.channels.wecom.faults import CallFailed, Health, cure
+from bot.channels.wecom.long_connection.channel import make as make_long_connection
 from bot.channels.wecom.menu import set_menu
 from bot.channels.wecom.messages import CHANNEL, read_inbound
 from bot.channels.wecom.sender import Sender
@@ -36,8 +37,8 @@ MEMBERS_MIN = 50  # Who has fewer people on the desk has more in the corporation
 
 def make(settings: Mapping[str, Any], services: Services) -> Channel | None:
     """The channel of the table [wecom]; None when nothing is set. Raises ChannelFault naming every fault."""
-    if settings.get("mode") == "long_connection" and settings.get("bot_secret"):
-        raise ChannelFault(trouble(str(settings.get("language")), "no_long_connection"))
+    if settings.get("mode") == "long_connection":
+        return make_long_connection(settings, services)
     if not settings.get("secret"):
         return None
     known = {field.name for field in fields(WeComSettings)}
@@ -74,7 +75,7 @@ class WeComChannel:
         self._api = Api(settings, self._clock, redaction, health)
         self._book, presses = SentBook(self._door), Presses()
         self._sender = Sender(settings, self._api, health, self._book, presses, self._clock)
-        self._directory = Directory(settings, self._api, self._door, self._clock, self._troubles)
+        self._directory = Directory(settings.language, self._api, self._door, self._clock, self._troubles)
         moment = Moment(settings, self._clock, self._troubles, self._book, presses)
         self.callback = Callback(settings, services.intake, self._troubles, moment, self._directory)
 

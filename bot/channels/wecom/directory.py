@@ -13,7 +13,6 @@ from bot.channels.wecom.api import Api
 from bot.channels.wecom.envelope import Fields, address_in, text_in
 from bot.channels.wecom.faults import NOBODY, CallFailed, Refused
 from bot.channels.wecom.messages import CHANNEL
-from bot.channels.wecom.settings import WeComSettings
 from bot.channels.wecom.words import trouble
 from desk import enrolment
 from desk.model import Setting
@@ -36,10 +35,8 @@ _MOBILE = re.compile(r"(?:\+?86)?(1\d{10})")
 class Directory:
     """Keeps accounts as the table of people and the directory's events say."""
 
-    def __init__(
-        self, settings: WeComSettings, api: Api, door: Door, clock: Clock, troubles: Troubles
-    ) -> None:
-        self._settings = settings
+    def __init__(self, language: str, api: Api | None, door: Door, clock: Clock, troubles: Troubles) -> None:
+        self._language = language
         self._api = api
         self._door = door
         self._clock = clock
@@ -75,6 +72,8 @@ class Directory:
 
     async def ask_mobiles(self) -> None:
         """Find people without a user id by their mobile number; who is not found is asked after again in a week."""
+        if self._api is None:  # A bot cannot ask the directory: there the table of people says it all.
+            return
         asked, missing = await self._to_ask()
         misses = sum(self._clock.now() - at < timedelta(days=1) for at in asked.values())
         for officer, number in missing[:ASKED_AT_ONCE]:
@@ -134,7 +133,7 @@ class Directory:
     async def _tell_differences(self) -> None:
         found = await self.differences()
         if found:
-            words = trouble(self._settings.language, "directory", people=shown(found))
+            words = trouble(self._language, "directory", people=shown(found))
             await self._troubles.begin("directory", words)
         else:
             await self._troubles.end("directory")
@@ -173,12 +172,12 @@ class Directory:
     async def _lose(self, address: str) -> None:
         async with self._door.open() as desk:
             for account in await _accounts(desk, address):
-                await enrolment.unreachable(desk, account, trouble(self._settings.language, "left"))
+                await enrolment.unreachable(desk, account, trouble(self._language, "left"))
 
     async def _regain(self, address: str) -> None:
         async with self._door.open() as desk:
             for account in await _accounts(desk, address):
-                if account.fault == trouble(self._settings.language, "left"):
+                if account.fault == trouble(self._language, "left"):
                     await enrolment.reachable_again(desk, account)
 
     async def _rename(self, address: str, renamed: str) -> None:

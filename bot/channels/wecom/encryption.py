@@ -89,8 +89,16 @@ def key_of(encoding_aes_key: str) -> bytes | None:
     return key if len(key) == BLOCK_BYTES else None
 
 
-def _unpadded(plain: bytes) -> bytes:
-    count = plain[-1]
+def unpadded_end(plain: bytes) -> bytes | None:
+    """The plain bytes without their filling; None when it is no PKCS#7 to 32."""
+    count = plain[-1] if plain else 0
     if not 1 <= count <= BLOCK_BYTES or plain[-count:] != bytes([count]) * count:
-        raise Forged("padding")
+        return None
     return plain[:-count]
+
+
+def _unpadded(plain: bytes) -> bytes:
+    found = unpadded_end(plain)
+    if found is None:
+        raise Forged("padding")
+    return found
