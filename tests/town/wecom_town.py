@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from bot.app import App, running
 from bot.channels.wecom.settings import CALLBACK_PATH
@@ -13,7 +14,6 @@ from bot.config import load
 from desk.ports import Store
 from roster.model import Account, Officer, Role, Shift, Unit
 from tests.fakes.wecom_model import Shown
-from tests.fakes.wecom_people import Phone
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.world import CONFIG, WAIT_SECONDS, MovedClock, free_port
 
@@ -26,6 +26,12 @@ callback_token = "{callback_token}"
 encoding_aes_key = "{encoding_aes_key}"
 base_url = "{base_url}"
 """
+BOT_TABLE = """[wecom]
+mode = "long_connection"
+bot_id = "{bot_id}"
+bot_secret = "{bot_secret}"
+ws_url = "{ws_url}"
+"""
 
 
 @dataclass
@@ -35,16 +41,20 @@ class WeComTown:
     wecom: FakeWeCom
     folder: Path
     more: str = ""
+    has_bot: bool = False  # By the AI bot's long connection instead of the application's callback.
     clock: MovedClock = field(default_factory=MovedClock)
     app: App = field(init=False)
-    phones: dict[str, Phone] = field(default_factory=dict)
+    phones: dict[str, Any] = field(
+        default_factory=dict
+    )  # Of an application (Phone) or of the bot (BotPhone).
     port: int = field(default_factory=free_port)
 
     @asynccontextmanager
     async def open_desk(self) -> AsyncIterator[App]:
         """The desk runs inside the block; open it again to see what a restart keeps."""
         before, _, rest = CONFIG.partition(START)
-        table = TABLE.format(**self.wecom.settings)
+        wecom = self.wecom
+        table = BOT_TABLE.format(**wecom.bot_settings) if self.has_bot else TABLE.format(**wecom.settings)
         text = before.format(folder=self.folder, port=self.port) + table + self.more
         text += (END + rest.partition(END)[2]).format()
         path = self.folder / "config.toml"
@@ -62,7 +72,10 @@ class WeComTown:
             for number, (name, role, post, unit) in enumerate(rows, 1):
                 officer = Officer(f"o-{name}", name, unit.id, role=role, wecom=f"Member{number}")
                 await desk.store.add(officer)
-                self.phones[name] = self.wecom.phone(officer.wecom, name)
+                if self.has_bot:  # They wrote to the bot before, so that it may write to them.
+                    self.phones[name] = self.wecom.bot_phone(officer.wecom, name, met=True)
+                else:
+                    self.phones[name] = self.wecom.phone(officer.wecom, name)
                 if post:
                     week = timedelta(days=7)
                     shift = Shift(f"s-{name}", unit.id, post, officer.id, desk.now - week, desk.now + week)

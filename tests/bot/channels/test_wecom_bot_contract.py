@@ -11,7 +11,7 @@ from tests.bot.channels.wecom_bot_line import BotLine, open_line
 
 
 class TestWeComLongConnection(ChannelContract):
-    """Three promises read otherwise here: no location message exists, and a card changes only when it was pressed."""
+    """Four promises read otherwise here: no location message exists, and a card changes only when it was pressed."""
 
     @pytest_asyncio.fixture
     async def line(self, tmp_path: Path) -> AsyncIterator[BotLine]:
@@ -47,6 +47,19 @@ class TestWeComLongConnection(ChannelContract):
         assert [(one.text, one.labels) for one in await line.shown()] == [("已记录 08:03", ())]
         [gone] = await line.channel.amend(Rendered("x"), [Card(line.address, "999999999")])
         assert gone.outcome is Outcome.refused and gone.reason
+
+    async def test_many_cards_are_amended_with_one_receipt_each_in_order(self, line: Line) -> None:
+        cards = []
+        for number in range(2):
+            message = Rendered(f"点名 {number}", (("到岗", f"present:01A{number}"),))
+            [receipt] = await line.channel.send(message, [line.address], key=f"k{number}")
+            await line.press("到岗")
+            await heard(line, number + 1)
+            cards.append(Card(line.address, receipt.remote_id))
+        receipts = await line.channel.amend(Rendered("已记录 08:03"), cards)
+        assert [receipt.outcome for receipt in receipts] == [Outcome.sent] * 2
+        assert [one.text for one in await line.shown()] == ["已记录 08:03"] * 2
+        assert await line.channel.amend(Rendered("x"), []) == []
 
     async def test_a_card_that_nobody_pressed_stays_and_says_so(self, line: Line) -> None:
         message = Rendered("点名", (("到岗", "present:01A"),))
