@@ -1,8 +1,8 @@
 """A callback as it is stored: the decrypted XML as it came, and what only the moment of taking knew."""
 
-# The inbox row holds one JSON object: `xml` (bytes that are no UTF-8 are kept as lone surrogates), `signed_at` (the time
-# in the signature), and where they apply `stale` (validly signed, but long ago), `chosen` (the button a typed number
-# stands for, and the message that listed it), `place_asked` and `echo` (the same place came by another event already).
+# The inbox row holds one JSON object: `xml` (bytes that are no UTF-8 are kept as lone surrogates), `signed_at` (the
+# time in the signature), and where they apply `stale` (validly signed, but long ago), `chosen` (the button a typed
+# number stands for, and the message that listed it), `place_asked` and `echo` (the same place came by another event).
 
 import hashlib
 import json

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bot.channels.redaction import Redaction
 from bot.channels.telegram.api import Api
 from bot.channels.telegram.keyboards import fitted, units
-from bot.channels.telegram.redaction import Redaction
 from bot.channels.telegram.settings import TelegramSettings
 from desk.model import Card, Outcome, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
