@@ -12,6 +12,9 @@ AGAIN_AFTER_SECONDS = (1, 5, 30, 120, 600)
 ATTEMPTS_MAX = (
     10  # About an hour of outcomes nobody understands: then it is shown on the desk as undeliverable.
 )
+CUT_OFF_MAX = (
+    30  # Our own end says nothing of the platform, but a letter that is there each time may be its cause.
+)
 OTHER_WAY_AFTER_ATTEMPTS = 3
 UNKNOWN_AGAIN_SECONDS = 10
 UNKNOWNS_MAX_PAGE = 2
@@ -51,11 +54,13 @@ def judge(letter: Letter, receipt: Receipt, now: datetime, *, hides_repeats: boo
     return Verdict(LetterState.queued, now + pause(letter.attempts), letter.unknowns)
 
 
-def after_unknown(letter: Letter, now: datetime, *, hides_repeats: bool) -> Verdict:
+def after_unknown(
+    letter: Letter, now: datetime, *, hides_repeats: bool, attempts_max: int = ATTEMPTS_MAX
+) -> Verdict:
     """It may have arrived: sent again at most so often as its class bears, and marked from then on."""
     if hides_repeats or letter.amends:  # A second time shows nothing twice, unless it goes another way.
         unknowns = letter.unknowns if letter.amends else max(letter.unknowns, 1)
-        if letter.attempts >= ATTEMPTS_MAX:
+        if letter.attempts >= attempts_max:
             return Verdict(LetterState.failed, unknowns=unknowns)
         return Verdict(LetterState.queued, now + pause(letter.attempts), unknowns)
     unknowns = letter.unknowns + 1

@@ -129,7 +129,9 @@ class Postman:
         if letter.state is LetterState.sending:
             channel = self._channels.get(letter.channel)
             hides = channel is not None and channel.limits.hides_repeats
-            verdict = delivery.after_unknown(letter, desk.now, hides_repeats=hides)
+            verdict = delivery.after_unknown(
+                letter, desk.now, hides_repeats=hides, attempts_max=delivery.CUT_OFF_MAX
+            )
             if verdict.state is LetterState.unknown:
                 await leave_unknown(desk, letter, verdict.unknowns, "cut off")
                 return None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery import ATTEMPTS_MAX, after_unknown, is_stale, judge, split
+from bot.delivery import ATTEMPTS_MAX, CUT_OFF_MAX, after_unknown, is_stale, judge, split
 from desk.model import Choice, Lane, Letter, LetterState, Outcome, Receipt
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -82,6 +82,12 @@ def test_a_repeat_that_shows_nothing_twice_is_free_but_known_should_it_go_anothe
         verdict = after_unknown(replace(again, attempts=attempt), NOW, hides_repeats=True)
         assert (verdict.state, verdict.unknowns) == (LetterState.queued, 1)
         again = replace(again, unknowns=verdict.unknowns)
+    cut_off = replace(again, attempts=ATTEMPTS_MAX)  # By our own end, not by the platform.
+    assert (
+        after_unknown(cut_off, NOW, hides_repeats=True, attempts_max=CUT_OFF_MAX).state is LetterState.queued
+    )
+    last = replace(again, attempts=CUT_OFF_MAX)
+    assert after_unknown(last, NOW, hides_repeats=True, attempts_max=CUT_OFF_MAX).state is LetterState.failed
     assert after_unknown(CARD, NOW, hides_repeats=False).unknowns == 0
     assert after_unknown(CARD, NOW, hides_repeats=False).state is LetterState.queued
 

@@ -292,14 +292,16 @@ def _deliveries(ledger: Ledger, told: Told) -> Iterator[str]:
         if letter.state is LetterState.unknown and letter.unknowns <= unknowns_max(letter):
             yield f"{letter.kind} to {letter.officer_id} was given up after {letter.unknowns} unknown outcomes"
         if letter.state is LetterState.sent and letter.channel != "webchat" and not letter.amends:
-            yield from _is_shown(letter, on_phones)
+            yield from _is_shown(
+                letter, on_phones.get((letter.address, ledger.card_of(letter.remote_id)), "")
+            )
     for who, count in told.asked_status.items():
         answers = sum(one.kind == "status" and one.officer_id == who for one in ledger.letters)
         if answers != count:
             yield f"{who} asked for the state {count} times and got {answers} answers"
 
 
-def _is_shown(letter: Letter, on_phones: dict[tuple[str, str], str]) -> Iterator[str]:
+def _is_shown(letter: Letter, shown: str) -> Iterator[str]:
     words = letter.rendered.text if letter.rendered else ""
-    if on_phones.get((letter.address, letter.remote_id), "").removeprefix(REPEAT) != words:
+    if shown.removeprefix(REPEAT) != words:
         yield f"{letter.kind} to {letter.officer_id} is called sent and is not on the phone"

@@ -1,5 +1,6 @@
 """Everything the desk has on disk and the platform delivered, read once when all is quiet."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from desk.model import ChatMessage, InboxRow, Job, Letter, LetterState
 from desk.ports import Store
 from incidents.model import Attachment, AttachmentState, Draft, Incident, LogLine, Report
 from roster.model import Account, Answer, Officer, RollCall, RollCallState
-from tests.chaos.platform import Copy
+from tests.chaos.platform import Copy, Platform
 
 # What must be over before the books are closed; ladders and clocks of open incidents go on for days.
 SOON_DONE = ("hear", "sweep", "send", "fetch", "draft", "roll_call_remind", "roll_call_close")
@@ -31,10 +32,11 @@ class Ledger:
     lines: list[LogLine]
     web: list[ChatMessage]
     copies: list[Copy]
+    card_of: Callable[[str], str]
     files: Path
 
 
-async def read_ledger(store: Store, copies: list[Copy], files: Path) -> Ledger:
+async def read_ledger(store: Store, platform: Platform, files: Path) -> Ledger:
     """All records there are."""
     return Ledger(
         inbox=await store.find(InboxRow),
@@ -50,7 +52,8 @@ async def read_ledger(store: Store, copies: list[Copy], files: Path) -> Ledger:
         accounts=await store.find(Account),
         lines=await store.find(LogLine, order=("sequence",)),
         web=await store.find(ChatMessage),
-        copies=list(copies),
+        copies=platform.copies(),
+        card_of=platform.card_of,
         files=files,
     )
 

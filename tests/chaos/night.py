@@ -80,7 +80,7 @@ class Night:
             code = await self.starter.end(signal.SIGTERM)
             assert code == 0, f"the desk stopped with {code}: {self._last_words()}"
             async with database.read() as store:
-                return await read_ledger(store, self.platform.copies(), self.office.folder / "attachments")
+                return await read_ledger(store, self.platform, self.office.folder / "attachments")
         finally:
             await database.close()
 

@@ -97,6 +97,10 @@ class OnTelegram:
     def unconfirmed(self) -> int:
         return len(self._telegram.unconfirmed)
 
+    def card_of(self, remote_id: str) -> str:
+        """The message's number."""
+        return remote_id
+
     def copies(self) -> list[Copy]:
         """Every accepted sending."""
         return [_copy(send) for send in list(self._telegram.sends)]

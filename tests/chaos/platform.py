@@ -106,6 +106,10 @@ class Platform(Protocol):
         """Everything that phones were shown."""
         ...
 
+    def card_of(self, remote_id: str) -> str:
+        """What stands in `Copy.card` for a letter with this remote id."""
+        ...
+
     async def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
         """Wait for a condition that changes with the platform. Raises TimeoutError."""
         ...

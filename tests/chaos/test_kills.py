@@ -5,7 +5,10 @@ CHAOS_SEED replays the plan of a run; CHAOS_KILLS changes the number of kills, 2
 import os
 import random
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,29 +17,51 @@ from tests.chaos.checker import broken_promises
 from tests.chaos.night import Night
 from tests.chaos.office import Office, Starter
 from tests.chaos.on_telegram import OnTelegram
+from tests.chaos.on_wecom import OnWeCom
+from tests.chaos.platform import Platform
 from tests.chaos.spoils import spoils
 from tests.fakes.telegram_server import FakeTelegram
+from tests.fakes.wecom_server import FakeWeCom
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "200"))
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
+
+
+@contextmanager
+def _telegram(mode: str) -> Iterator[Platform]:
+    with FakeTelegram(retry_factor=RETRY_FACTOR) as telegram:
+        yield OnTelegram(telegram, mode)
+
+
+@contextmanager
+def _wecom() -> Iterator[Platform]:
+    with FakeWeCom() as wecom:
+        yield OnWeCom(wecom)
+
+
+WAYS: dict[str, Callable[[], AbstractContextManager[Platform]]] = {
+    "polling": partial(_telegram, "polling"),
+    "webhook": partial(_telegram, "webhook"),
+    "wecom": _wecom,
+}
 KILLS_ENOUGH = 60  # A shorter night may lack something that could be spoilt.
 RETRY_FACTOR = 0.05  # Telegram's webhook pauses of seconds and minutes, so that a night fits into minutes.
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("mode", ["polling", "webhook"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_nothing(
-    mode: str, tmp_path: Path
+    way: str, tmp_path: Path
 ) -> None:
-    print(f"CHAOS_SEED={SEED} CHAOS_KILLS={KILLS} {mode}")
-    dice = random.Random(f"{SEED}/{mode}")
-    with FakeTelegram(retry_factor=RETRY_FACTOR) as telegram:
-        office = Office(OnTelegram(telegram, mode), tmp_path)
+    print(f"CHAOS_SEED={SEED} CHAOS_KILLS={KILLS} {way}")
+    dice = random.Random(f"{SEED}/{way}")
+    with WAYS[way]() as platform:
+        office = Office(platform, tmp_path)
         await office.set_up()
         async with Starter(office) as starter:
             night = Night(office, starter, dice)
-            for number in range(KILLS // 2):
+            for number in range(KILLS // len(WAYS)):
                 await night.live_and_die(number)
             books = await night.end()
     told, now = night.crowd.told, datetime.now(UTC)
