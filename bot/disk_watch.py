@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot.intake import put_setting
 from desk.model import Setting
 from desk.ports import Door, Media
 from incidents.model import Attachment, AttachmentState
@@ -15,6 +16,7 @@ BACKED_UP = "backup/at"  # The Setting that `backup` leaves in the database it c
 PAGE = 200  # Attachments looked at each minute, round and round …
 NEWEST = 20  # … the newest of them every time …
 READ_BYTES_MAX = 4 * 1024 * 1024  # … and this much of their content.
+LOST = "audit/lost"  # The Setting that keeps which were lost: they are looked at until they are back.
 LOST_MAX = 100
 
 
@@ -30,7 +32,6 @@ class DiskWatch:
         self._free_percent_min = free_percent_min
         self._backup_for = timedelta(hours=backup_hours)
         self._after = ""  # The attachment looked at last.
-        self._lost: dict[str, Attachment] = {}
 
     async def room(self) -> str:
         """The fullest of the folders' disks, when it is too full."""
@@ -40,16 +41,21 @@ class DiskWatch:
 
     async def attachments(self) -> str:
         """How many stored attachments are not there, not whole or not the same: the newest, and a page of all."""
+        stored = AttachmentState.stored
         async with self._door.read() as store:
-            stored = {"state": AttachmentState.stored}
-            newest = await store.find(Attachment, order=("-received_at",), limit=NEWEST, **stored)
+            kept = await store.get(Setting, LOST)
+            known = kept.value.split() if kept else []
+            again = await store.find(Attachment, id_in=known, state=stored) if known else []
+            newest = await store.find(Attachment, order=("-received_at",), limit=NEWEST, state=stored)
             page = await store.find(
-                Attachment, order=("id",), limit=PAGE, id_from=f"{self._after}\x01", **stored
+                Attachment, order=("id",), limit=PAGE, id_from=f"{self._after}\x01", state=stored
             )
         self._after = page[-1].id if len(page) == PAGE else ""
-        looked_at = {one.id: one for one in (*self._lost.values(), *newest, *page)}
+        looked_at = {one.id: one for one in (*again, *newest, *page)}
         lost = await asyncio.to_thread(self._lost_of, list(looked_at.values()))
-        self._lost = {one.id: one for one in lost[:LOST_MAX]}
+        if {one.id for one in lost[:LOST_MAX]} != set(known):
+            async with self._door.open() as desk:
+                await put_setting(desk.store, LOST, " ".join(one.id for one in lost[:LOST_MAX]))
         return f"{len(lost)}: {lost[0].id}" if lost else ""
 
     async def backup(self) -> str:

@@ -1,6 +1,6 @@
 """Verifies the duty log's chain as it grows, and the whole of it every night, a bounded number of lines at a time."""
 
-from datetime import date, time
+from datetime import time
 from zoneinfo import ZoneInfo
 
 from bot.intake import put_setting
@@ -10,6 +10,7 @@ from desk.ports import Door, Store
 from incidents.model import LogLine
 
 VERIFIED = "audit/log"  # The Setting that keeps how far the log is verified: "sequence hash".
+WALKED = "audit/whole"  # … and the one that keeps the last whole walk: its day, and what it found.
 PAGE = 500
 PAGES_MAX = 20  # Of each of the two walks, each minute.
 NIGHT = (time(1, 0), time(6, 0))
@@ -21,8 +22,6 @@ class LogWatch:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._night: Verification | None = None
-        self._walked_on: date | None = None  # The last night whose walk reached the end.
-        self._night_fault = ""
 
     async def look(self) -> str:
         """What is broken in the chain, or "". A broken place is found again at every look, until it is mended."""
@@ -45,18 +44,18 @@ class LogWatch:
 
     async def _look_at_the_whole(self) -> str:
         local = self._door.clock.now().astimezone(ZoneInfo(self._door.policy.timezone))
-        is_night = NIGHT[0] <= local.time() < NIGHT[1]
-        if self._night is None and is_night and self._walked_on != local.date():
-            self._night = Verification()
-        if self._night is not None:
-            async with self._door.read() as store:
-                is_done = await _go_on(store, self._night)
-            if self._night.faults:
-                self._night_fault = _said(self._night.faults)
-            if is_done:
-                self._night_fault = _said(self._night.faults)
-                self._night, self._walked_on = None, local.date()
-        return self._night_fault
+        today = local.date().isoformat()
+        async with self._door.read() as store:
+            kept = await store.get(Setting, WALKED)
+            walked_on, _, fault = kept.value.partition(" ") if kept else ("", "", "")
+            if self._night is None and walked_on != today and NIGHT[0] <= local.time() < NIGHT[1]:
+                self._night = Verification()
+            if self._night is None or not await _go_on(store, self._night):
+                return fault
+        fault, self._night = _said(self._night.faults), None
+        async with self._door.open() as desk:
+            await put_setting(desk.store, WALKED, f"{today} {fault}".strip())
+        return fault
 
 
 def _from(sequence: int, known: str) -> Verification:
@@ -74,15 +73,13 @@ async def _stands(store: Store, walk: Verification) -> bool:
 
 
 async def _go_on(store: Store, walk: Verification) -> bool:
-    """Read a bounded number of further lines; whether the end was reached."""
+    """Read a bounded number of further lines; whether the end, or a broken place, was reached."""
     for _ in range(PAGES_MAX):
         lines = await store.find(LogLine, sequence_from=walk.sequence + 1, order=("sequence",), limit=PAGE)
         for line in lines:
             walk.read(line)
-        if len(lines) < PAGE:
+        if walk.faults or len(lines) < PAGE:
             return True
-        if walk.faults:
-            return False
     return False
 
 

@@ -64,7 +64,8 @@ async def deactivate(desk: Desk, officer_id: str, by: Officer | None) -> Officer
     waiting = await desk.store.find(Letter, officer_id=officer.id, state=LetterState.queued)
     await desk.store.change_all(waiting, state=LetterState.cancelled, reason=LEFT)
     facts = {"incidents": list(held.incidents[:NAMED_MAX]), "watches": held.watches}
-    desk.log("officer_deactivated", f"officer:{officer.id}", _actor(by), **facts)
+    count = len(held.incidents)
+    desk.log("officer_deactivated", f"officer:{officer.id}", _actor(by), **facts, held=count)
     for leader in leaders:
         if by is None or leader.id != by.id:
             tell(desk, leader.id, Notice("officer_left", {"name": officer.name, **facts}))

@@ -289,6 +289,7 @@ async def test_the_log_is_verified_as_it_grows_and_wholly_every_night(tmp_path: 
         machine.clock.at = NOW + timedelta(hours=0)  # Three in the morning.
         assert await watch.look() == "1 changed"
         assert await watch.look() == "1 changed"
+        machine.move(hours=8)  # By day, after a restart: what was found at night is not forgotten.
         assert await LogWatch(machine.door).look() == "1 changed"
 
 
@@ -320,6 +321,8 @@ async def test_attachments_are_looked_at_in_turn_and_a_lost_one_stays_told(tmp_p
         await change(machine, Attachment, "a300", digest="1" * 64)
         said = [await disk.attachments() for _ in range(6)]
         assert said[-1] == "1: a300" and said.count("1: a300") >= 3
+        again = DiskWatch(machine.door, machine.media, (tmp_path,), 0, 0)
+        assert await again.attachments() == "1: a300", "a restart does not forget it"
         Path(machine.media.path(digest)).write_bytes(b"phot0")
         assert (
             int((await disk.attachments()).partition(":")[0]) > 20
