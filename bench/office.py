@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,6 @@ path = "{folder}/attachments"
 [web]
 port = {port}
 public_url = "http://127.0.0.1:{port}"
-[telegram]
-token = "{token}"
-base_url = "{base_url}"
-mode = "webhook"
-webhook_secret = "{secret}"
 [limits]
 messages_per_minute = 100000
 [[roll_call]]
@@ -54,6 +49,15 @@ name = "每日要情"
 cron = "0 0 1 1 *"
 to = ["role:office"]
 kind = "daily"
+"""
+
+
+TELEGRAM = """
+[telegram]
+token = "{token}"
+base_url = "{base_url}"
+mode = "webhook"
+webhook_secret = "{secret}"
 """
 
 
@@ -79,25 +83,55 @@ class Office:
 
 
 def make_office(folder: Path, base_url: str) -> Office:
-    """Write the configuration."""
+    """Write the configuration of an office on Telegram."""
+    return _office(folder, TELEGRAM.format(token=TOKEN, base_url=base_url, secret=SECRET))
+
+
+def make_wecom_office(folder: Path, settings: dict[str, Any]) -> Office:
+    """Write the configuration of an office on WeCom, with what the fake tells of itself."""
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    return _office(folder, "\n".join(["[wecom]", *lines, ""]))
+
+
+def _office(folder: Path, channel: str) -> Office:
     port = free_port()
     config = folder / "config.toml"
-    text = CONFIG.format(folder=folder, port=port, token=TOKEN, base_url=base_url, secret=SECRET)
-    config.write_text(text, "utf-8")
+    config.write_text(CONFIG.format(folder=folder, port=port) + channel, "utf-8")
     config.chmod(0o600)
     return Office(folder, config, port)
 
 
-async def fill(database: Database, officers: int) -> None:
-    """Put duty officers into the database, each bound to a Telegram chat."""
+def chat_of(number: int) -> str:
+    """The Telegram chat of an officer."""
+    return str(FIRST_CHAT + number)
+
+
+def member_of(number: int) -> str:
+    """The WeCom user id of an officer."""
+    return f"w{number:05d}"
+
+
+async def fill(
+    database: Database,
+    officers: int,
+    channel: str = "telegram",
+    address_of: Callable[[int], str] = chat_of,
+) -> None:
+    """Put duty officers into the database, each bound to an address of the channel."""
     now = SystemClock().now()
     units = [Unit(f"unit-{number}", f"第{number}镇") for number in range(24)]
     people = [
-        Officer(f"officer-{number}", f"第{number}号", units[number % 24].id, role=Role.duty)
+        Officer(
+            f"officer-{number}",
+            f"第{number}号",
+            units[number % 24].id,
+            role=Role.duty,
+            wecom=address_of(number) if channel == "wecom" else "",
+        )
         for number in range(officers)
     ]
     accounts = [
-        Account(f"account-{number}", f"officer-{number}", "telegram", str(FIRST_CHAT + number), now)
+        Account(f"account-{number}", f"officer-{number}", channel, address_of(number), now)
         for number in range(officers)
     ]
     async with database.begin() as store:
@@ -107,7 +141,20 @@ async def fill(database: Database, officers: int) -> None:
 @contextlib.contextmanager
 def fake_telegram(*words: str) -> Iterator[dict[str, Any]]:
     """The fake Bot API as a process; gives what it prints about itself."""
-    command = [sys.executable, "-m", "tests.fakes.telegram_server", "--token", TOKEN, *words]
+    with _fake("telegram_server", "--token", TOKEN, *words) as told:
+        yield told
+
+
+@contextlib.contextmanager
+def fake_wecom() -> Iterator[dict[str, Any]]:
+    """The fake WeCom as a process, keeping its limits; gives what it prints about itself."""
+    with _fake("wecom_server") as told:
+        yield told
+
+
+@contextlib.contextmanager
+def _fake(module: str, *words: str) -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", f"tests.fakes.{module}", *words]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # Our own words.
     try:
         assert process.stdout is not None
@@ -155,9 +202,14 @@ def get(url: str) -> Any:
 
 def open_phones(telegram_url: str, count: int) -> None:
     """Telegram lets a bot write only to people who pressed start: these did."""
-    body = json.dumps({"first": FIRST_CHAT, "count": count}).encode()
-    request = urllib.request.Request(f"{telegram_url}/_control/phones", data=body, method="POST")
-    urllib.request.urlopen(request, timeout=60).close()
+    post(f"{telegram_url}/_control/phones", {"first": FIRST_CHAT, "count": count})
+
+
+def post(url: str, body: dict[str, Any]) -> Any:
+    """Post JSON to a fake and take its answer. Raises OSError for anything but 200."""
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=60) as answer:  # Loopback, built here.
+        return json.loads(answer.read() or b"null")
 
 
 def load(url: str, body: str, **words: object) -> dict[str, float]:
