@@ -63,9 +63,9 @@ class Api:
         try:
             answer = await self._with_token(method, body, query)
         except CallFailed as fault:
-            await self._health.met(fault)
+            await self._health.met(fault, method)
             raise
-        await self._health.well()
+        await self._health.well(method)
         return answer
 
     async def _with_token(self, method: str, body: Json | None, query: Mapping[str, Any]) -> Json:

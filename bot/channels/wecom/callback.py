@@ -1,9 +1,7 @@
 """Receives callbacks: the empty 200 comes only after the event is durable, and whatever is not ours hears one 403."""
 
-import asyncio
 import hashlib
 import logging
-from collections import OrderedDict
 from urllib.parse import parse_qs
 
 from starlette.routing import Route
@@ -17,7 +15,6 @@ from bot.channels.wecom.encryption import Envelope, Forged, Signature, encrypted
 from bot.channels.wecom.envelope import (
     NOBODY,
     Fields,
-    Notes,
     address_in,
     event_id_of,
     fields_of,
@@ -25,20 +22,16 @@ from bot.channels.wecom.envelope import (
     whole_in,
     written,
 )
-from bot.channels.wecom.messages import CHANNEL, point_of
-from bot.channels.wecom.sent import Presses, SentBook
+from bot.channels.wecom.messages import CHANNEL
+from bot.channels.wecom.moment import Moment
 from bot.channels.wecom.settings import CALLBACK_PATH, WeComSettings
 from bot.channels.wecom.words import trouble
-from desk.ports import Clock
 
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 256 * 1024
 QUERY_BYTES_MAX = 8 * 1024
-LOOK_SECONDS_MAX = 1.0  # The vendor waits five: what is only nice to know is not waited for long.
 TOLD_AFTER_REFUSALS = 5
-SEEN_MAX = 10_000
-ECHO_SECONDS = 120
 
 
 def _answer(status: int, body: bytes = b"") -> tuple[Message, Message]:
@@ -65,7 +58,7 @@ class Callback:
         settings: WeComSettings,
         intake: Intake,
         troubles: Troubles,
-        moment: "Moment",
+        moment: Moment,
         directory: Directory,
     ) -> None:
         self._settings = settings
@@ -148,7 +141,7 @@ class Callback:
         address = address_in(fields)
         event_id = event_id_of(fields) if fields else f"x{hashlib.sha256(xml).hexdigest()[:32]}"
         try:
-            notes = await self._moment.notes(fields, address, signature.timestamp)
+            notes = await self._moment.notes(fields, address, signature.timestamp, event_id)
             await self._directory.meet(text_in(fields, "FromUserName").strip()[:64])
             await self._intake.take(CHANNEL, event_id, address or NOBODY, written(xml, notes))
             if not notes.stale:
@@ -156,79 +149,8 @@ class Callback:
         except Exception:  # Whatever the store suffers from, WeCom must keep the event and bring it again.
             log.exception("wecom: event %s could not be stored", event_id)
             return UNSTORED
-        await self._moment.compare(fields, event_id, xml)
+        await self._moment.stored(fields, address, event_id, xml)
         return OK
-
-
-class Moment:
-    """What only the moment of taking knows: how old, which button a number means, whether a place came twice."""
-
-    def __init__(
-        self, settings: WeComSettings, clock: Clock, troubles: Troubles, book: SentBook, presses: Presses
-    ) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._troubles = troubles
-        self._book = book
-        self._presses = presses
-        self._seen: OrderedDict[str, bytes] = OrderedDict()
-        self._places: OrderedDict[tuple[str, str, str], tuple[str, float]] = OrderedDict()
-
-    async def notes(self, fields: Fields, address: str, timestamp: str) -> Notes:
-        """The notes to be stored beside an event. They are worth a short look, and no delay."""
-        signed_at = (
-            int(timestamp) if timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12 else 0
-        )
-        age = self._clock.now().timestamp() - signed_at
-        stale = age > self._settings.pace.stale_seconds
-        if stale:
-            words = trouble(self._settings.language, "clock", minutes=int(age / 60))
-            await self._troubles.begin("clock", words)
-        else:
-            await self._troubles.end("clock")
-            self._note_press(fields, address)
-        notes = Notes(signed_at, stale, echo=self._is_echo(fields, address))
-        text = text_in(fields, "Content").strip()
-        is_place = text_in(fields, "Event") == "LOCATION"
-        try:
-            async with asyncio.timeout(LOOK_SECONDS_MAX):
-                if text.isascii() and text.isdigit() and len(text) <= 2:
-                    chosen = await self._book.chosen(address, int(text), self._clock.now())
-                    return Notes(signed_at, stale, chosen)
-                if is_place and await self._book.place_was_asked(address, self._clock.now()):
-                    return Notes(signed_at, stale, place_asked=True)
-        except Exception:  # Without it a number is a word and a position is a position: the event is stored.
-            log.warning("wecom: what was sent to this person could not be looked up", exc_info=True)
-        return notes
-
-    async def compare(self, fields: Fields, event_id: str, xml: bytes) -> None:
-        """Tell when one message number comes with two contents: the first is kept."""
-        if text_in(fields, "MsgType") == "event":
-            return
-        digest = hashlib.sha256(xml).digest()
-        if self._seen.setdefault(event_id, digest) != digest:
-            await self._troubles.begin("twice", trouble(self._settings.language, "twice", message=event_id))
-        while len(self._seen) > SEEN_MAX:
-            self._seen.popitem(last=False)
-
-    def _note_press(self, fields: Fields, address: str) -> None:
-        if text_in(fields, "Event") == "template_card_event":
-            self._presses.note(address, text_in(fields, "TaskId"), text_in(fields, "ResponseCode"))
-
-    def _is_echo(self, fields: Fields, address: str) -> bool:
-        """A place picked in the menu comes as an event and as a message: whichever is second says nothing new."""
-        how = text_in(fields, "Event") or text_in(fields, "MsgType")
-        if how not in ("location", "location_select"):
-            return False
-        key = (address, *point_of(fields))
-        now = self._clock.now().timestamp()
-        before, at = self._places.get(key, (how, 0.0))
-        if before != how and abs(now - at) < ECHO_SECONDS:
-            return True
-        self._places[key] = (how, now)
-        while len(self._places) > SEEN_MAX:
-            self._places.popitem(last=False)
-        return False
 
 
 def _query(scope: Scope) -> dict[str, str]:

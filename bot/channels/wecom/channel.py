@@ -13,13 +13,14 @@ from bot.channels.redaction import Redaction
 from bot.channels.troubles import Troubles, pause
 from bot.channels.wecom import files
 from bot.channels.wecom.api import Api
-from bot.channels.wecom.callback import Callback, Moment
+from bot.channels.wecom.callback import Callback
 from bot.channels.wecom.cards import CHOICES_MAX, TEXT_UNITS_MAX
 from bot.channels.wecom.directory import Directory, shown
 from bot.channels.wecom.faults import CallFailed, Health, cure
 from bot.channels.wecom.long_connection.channel import make as make_long_connection
 from bot.channels.wecom.menu import set_menu
 from bot.channels.wecom.messages import CHANNEL, read_inbound
+from bot.channels.wecom.moment import Moment
 from bot.channels.wecom.sender import Sender
 from bot.channels.wecom.sent import Presses, SentBook
 from bot.channels.wecom.settings import BATCH_MAX, WeComSettings
@@ -76,7 +77,7 @@ class WeComChannel:
         self._book, presses = SentBook(self._door), Presses()
         self._sender = Sender(settings, self._api, health, self._book, presses, self._clock)
         self._directory = Directory(settings.language, self._api, self._door, self._clock, self._troubles)
-        moment = Moment(settings, self._clock, self._troubles, self._book, presses)
+        moment = Moment(settings, self._door, self._troubles, self._book, presses)
         self.callback = Callback(settings, services.intake, self._troubles, moment, self._directory)
 
     def parse(self, raw: bytes) -> Inbound | None:

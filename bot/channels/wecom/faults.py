@@ -1,7 +1,7 @@
 """What can become of a call to WeCom, and which sentence names the cure when a person must act."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from bot.channels.troubles import Troubles
@@ -30,7 +30,10 @@ _CURES = {
     _CROWD: "frequency",
 }
 _IP = re.compile(r"from ip: ?([0-9A-Fa-f.:]{3,45})")
-LASTING = frozenset({*_CURES.values(), "unreachable"})
+# What stops every call; the rest is told only where messages are stopped by it.
+_OF_EVERY_CALL = ("trusted_ip", "secret", "unreachable")
+_OF_SENDING = tuple(sorted({*_CURES.values()} - {*_OF_EVERY_CALL}))
+SENDING = "message/"
 
 
 class CallFailed(Exception):
@@ -94,27 +97,32 @@ class Health:
         self._settings = settings
         self._troubles = troubles
         self._failures = 0
+        self._unlicensed: set[str] = set()
 
-    async def well(self) -> None:
+    async def well(self, method: str) -> None:
         """A call was carried out: whatever stood in its way is over."""
         self._failures = 0
-        await self._troubles.end(*LASTING)
+        await self._troubles.end(*_OF_EVERY_CALL, *(_OF_SENDING if method.startswith(SENDING) else ()))
 
-    async def met(self, fault: CallFailed) -> None:
+    async def met(self, fault: CallFailed, method: str) -> None:
         """Tell what a person must act on at once, and an unreachable vendor when it lasts."""
         if isinstance(fault, Refused):
             name = _CURES.get(fault.code)
-            if name is not None:
+            if name in _OF_EVERY_CALL or (name is not None and method.startswith(SENDING)):
                 await self._troubles.begin(name, cure(fault, self._settings))
             return
         self._failures += 1
         if self._failures >= TOLD_AFTER_FAILURES:
             await self._troubles.begin("unreachable", cure(fault, self._settings))
 
-    async def unlicensed(self, people: Iterable[str]) -> None:
-        """Some people cannot be written to before the office buys them a licence."""
-        named = ", ".join(sorted(people)[:5])
-        if named:
+    async def licensed(self, unlicensed: Collection[str], people: Iterable[str]) -> None:
+        """Of these people some cannot be written to before the office buys them a licence; told until none is left."""
+        self._unlicensed.difference_update(people)
+        self._unlicensed.update(unlicensed)
+        if unlicensed:
+            named = ", ".join(sorted(unlicensed)[:5])
             await self._troubles.begin(
                 "unlicensed", trouble(self._settings.language, "unlicensed", people=named)
             )
+        elif not self._unlicensed:
+            await self._troubles.end("unlicensed")

@@ -83,7 +83,7 @@ class Sender:
     async def _partial(self, answer: Json, people: Iterable[str], task_id: str) -> dict[str, Receipt]:
         """A receipt for each: who is unknown to WeCom or has no licence got nothing, all others did."""
         invalid, unlicensed = _ids(answer.get("invaliduser")), _ids(answer.get("unlicenseduser"))
-        await self._health.unlicensed(unlicensed)
+        await self._health.licensed(unlicensed, people)
         receipts = {}
         for address in people:
             receipts[address] = Receipt(Outcome.sent, task_id)
@@ -131,18 +131,21 @@ class Sender:
                 self._presses.use(address, task_id)
             return receipt_for(fault, self._settings.pace)
         self._presses.use(address, task_id)
-        sending = await self._book.of(task_id)
-        if sending is not None:
-            await self._keep(sending.changed([address], digest_of(message)))
+        self._presses.change(address, task_id, digest_of(message))
         return Receipt(Outcome.sent, task_id)
 
     async def _amend_shared(
         self, message: Rendered, sending: Sending, people: list[str], digest: str
     ) -> dict[str, Receipt]:
         task_id = sending.task_id
-        receipts = {one: Receipt(Outcome.sent, task_id) for one in people if sending.shows(one, digest)}
+        receipts = {
+            one: Receipt(Outcome.sent, task_id)
+            for one in people
+            if digest == (self._presses.shows(one, task_id) or (digest if sending.shows(one, digest) else ""))
+        }
         left = [one for one in people if one not in receipts]
         changed = {one for some in sending.shown.values() for one in some}
+        changed |= {one for one in sending.to if self._presses.shows(one, task_id)}
         is_worth = len(sending.to) <= FEW or 2 * len(changed | set(left)) >= len(sending.to)
         is_good = bool(sending.code) and self._clock.now() - sending.at < KEPT_FOR
         if not left or not is_good or not is_worth:
@@ -155,7 +158,7 @@ class Sender:
             return receipts | self._failed(fault, left)
         gone = _ids(answer.get("invaliduser"))
         done = [one for one in left if one.lower() not in gone]
-        await self._keep(replace(sending.changed(done, digest), code=""))
+        await self._keep(replace(sending.changed(done, digest), code="", spent=True))
         refused = Receipt(Outcome.refused, reason="invaliduser", address_gone=True)
         return receipts | {
             one: Receipt(Outcome.sent, task_id) if one.lower() not in gone else refused for one in left

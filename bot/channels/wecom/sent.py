@@ -34,13 +34,21 @@ class Sending:
     has_card: bool = False
     msgid: str = ""
     code: str = field(default="", repr=False)  # Empty when it was used, or never given.
+    spent: bool = False
     shown: dict[str, tuple[str, ...]] = field(default_factory=dict)  # What cards show now, and whose.
 
     def written(self) -> str:
         """The sending as a setting's value."""
         facts: dict[str, Any] = {"at": self.at.isoformat(), "to": self.to, "msgid": self.msgid}
         facts |= {"tokens": self.tokens, "place": self.asks_place, "card": self.has_card}
-        return json.dumps({**facts, "code": self.code, "shown": self.shown})
+        return json.dumps({**facts, "code": self.code, "spent": self.spent, "shown": self.shown})
+
+    def with_known(self, before: "Sending") -> "Sending":
+        """The sending when it went out once more: a repeat is told no code, and takes none away."""
+        if self.code or self.spent:
+            return self
+        msgid = self.msgid or before.msgid
+        return replace(self, msgid=msgid, code=before.code, spent=before.spent, shown=before.shown)
 
     def shows(self, address: str, digest: str) -> bool:
         """Whether the card on this phone says this already."""
@@ -70,7 +78,7 @@ class SentBook:
             if found is None:
                 await desk.store.add(Setting(PREFIX + sending.task_id, sending.written()))
             else:
-                await desk.store.change(found, value=sending.written())
+                await desk.store.change(found, value=sending.with_known(_read(found)).written())
 
     async def of(self, task_id: str) -> Sending | None:
         """The sending of a task id."""
@@ -106,19 +114,18 @@ class SentBook:
 
 
 class Presses:
-    """The one-time codes that presses brought and nobody has used."""
+    """The one-time codes that presses brought, and what the cards of those who pressed show now."""
 
     def __init__(self) -> None:
         self._codes: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._used: OrderedDict[str, None] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def note(self, address: str, task_id: str, code: str) -> None:
         """Somebody pressed a button of a card."""
         if code and code not in self._used:
             self._codes[(address, task_id)] = code
-            self._codes.move_to_end((address, task_id))
-            while len(self._codes) > PRESSES_MAX:
-                self._codes.popitem(last=False)
+            _bound(self._codes)
 
     def code(self, address: str, task_id: str) -> str:
         """The code of this person's newest press on a card; empty when there is none."""
@@ -128,8 +135,21 @@ class Presses:
         """The code was spent."""
         code = self._codes.pop((address, task_id), "")
         self._used[code] = None
-        while len(self._used) > PRESSES_MAX:
-            self._used.popitem(last=False)
+        _bound(self._used)
+
+    def change(self, address: str, task_id: str, digest: str) -> None:
+        """This person's card was changed."""
+        self._shown[(address, task_id)] = digest
+        _bound(self._shown)
+
+    def shows(self, address: str, task_id: str) -> str:
+        """What this person's card was changed to; empty when it was not."""
+        return self._shown.get((address, task_id), "")
+
+
+def _bound(kept: "OrderedDict[Any, Any]") -> None:
+    while len(kept) > PRESSES_MAX:
+        kept.popitem(last=False)
 
 
 async def _find(store: Store, *, order: Sequence[str], limit: int, **more: Any) -> list[Sending]:
@@ -148,5 +168,6 @@ def _read(row: Setting) -> Sending:
         facts["card"],
         facts["msgid"],
         facts["code"],
+        facts["spent"],
         {name: tuple(people) for name, people in facts["shown"].items()},
     )

@@ -185,12 +185,13 @@ async def test_input_34_an_exact_replay_after_an_hour_hears_200_is_flagged_and_d
     push = line.last
     assert push is not None and not pressed.stale
     line.clock.ahead = timedelta(hours=1)
+    line.fake.advance(3600)
     again = line.fake.replay(push)
     await line.until(lambda: again.is_answered)
     assert (again.outcomes, len(line.intake.rows)) == ([200], 1)
-    assert "60" in await line.told("clock")
     await line.say("还在")
     assert (await heard(line, 2))[-1].text == "还在"
+    assert line.troubles == []
 
 
 async def test_an_old_message_is_kept_and_flagged_and_presses_nothing(line: WeComLine) -> None:
@@ -199,6 +200,9 @@ async def test_an_old_message_is_kept_and_flagged_and_presses_nothing(line: WeCo
     for number, age in enumerate((590, 610, 86_400)):
         assert (await outsider.plain(outsider.message(MsgId=number + 1), at=now - age)).status_code == 200
     assert [said.stale for said in await heard(line, 3)] == [False, True, True]
+    assert "本机时钟" in await line.told("clock")
+    await line.say("刚刚")
+    assert await line.told("clock", over=True) == ""
 
 
 async def test_input_35_the_same_number_with_other_words_keeps_the_first_and_is_told(line: WeComLine) -> None:

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from desk.model import Card, Outcome, Receipt, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
+from roster.model import Officer
 from tests.bot.channels.contract import heard
 from tests.bot.channels.wecom_line import REFERENCE, WeComLine, open_line
 
@@ -454,3 +455,29 @@ async def test_what_is_dropped_in_silence_is_stated_for_the_postman(line: WeComL
     ]
     assert limits.in_total[0].messages % vendor.day_per_licensed_member == 0
     assert {0, 30} <= set(limits.busy_minutes)
+
+
+async def test_a_repeat_keeps_the_code_that_the_first_was_given(line: WeComLine) -> None:
+    await line.channel.send(CALL, [line.address], key="k1")
+    [again] = await line.channel.send(CALL, [line.address], key="k1")
+    assert again.outcome is Outcome.sent and len(line.fake.sends) == 1
+    changed = await amend(line, Rendered("已记录"), line.address, again.remote_id)
+    assert changed.outcome is Outcome.sent and (await line.shown())[0].text == "已记录"
+
+
+async def test_a_missing_licence_is_told_until_it_is_bought(line: WeComLine) -> None:
+    line.person.member.is_licensed = False
+    await line.channel.send(Rendered("一"), [line.address], key="k1")
+    assert line.address in await line.told("unlicensed")
+    line.person.member.is_licensed = True
+    await line.channel.send(Rendered("二"), [line.address], key="k2")
+    assert await line.told("unlicensed", over=True) == ""
+
+
+async def test_what_only_the_directory_refuses_is_not_told_as_a_fault_of_sending(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        line.fake.refuse_next("user/getuserid", 60011, times=1000)
+        async with line.door.open() as desk:
+            await desk.store.add(Officer("o2", "王五", "u1", phone="13800000006"))
+        await line.until(lambda: line.fake.calls["user/getuserid"] > 1)
+        assert line.troubles == []
