@@ -23,6 +23,7 @@ SECRETS = {
     "web": ("secret_key",),
     "telegram": ("token", "webhook_secret"),
     "wecom": ("secret", "callback_token", "encoding_aes_key", "bot_secret"),
+    "wecom_robot": ("url",),
     "heartbeat": ("url",),
 }
 

@@ -122,6 +122,7 @@ def _check_across(config: Config, said: Said, reader: Reader) -> None:
         reader.fault("[queue] bulk_max", "range", least=least, most=most, found=found)
     _check_telegram(config, said, reader)
     _check_wecom(config, reader)
+    _check_robot(config, reader)
 
 
 def _check_telegram(config: Config, said: Said, reader: Reader) -> None:
@@ -169,6 +170,15 @@ def _check_wecom(config: Config, reader: Reader) -> None:
     settings = kind(**{key: value for key, value in config.channels["wecom"].items() if key in known})
     for text in settings.faults():
         reader.fault("", "relay", text=text)
+
+
+def _check_robot(config: Config, reader: Reader) -> None:
+    if not config.wecom_robot.url:
+        return
+    from bot.channels.wecom_robot.channel import EXAMPLE, robot_of, words
+
+    if robot_of(config.wecom_robot.url) is None:
+        reader.fault("", "relay", text=words(config.office.language, "url", example=EXAMPLE))
 
 
 def _with_whole_paths(config: Config, base: Path) -> Config:

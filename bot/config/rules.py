@@ -138,6 +138,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "wecom.base_url": (a_url,),
     "wecom.ws_url": (like(r"wss?://\S+", "wss://openws.work.weixin.qq.com"),),
     "wecom.agent_id": (between(0, 2**31 - 1),),
+    "wecom_robot.url": (a_url,),
+    "wecom_robot.officer": (filled('officer = "值班群"'),),
     "webchat.link_days": (between(0.01, 3_660),),
     "attachments.path": (filled('path = "data/attachments"'),),
     "attachments.disk_free_percent_min": (between(0, 99),),

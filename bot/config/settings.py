@@ -8,7 +8,18 @@ from typing import Any
 from bot.config.arrays import Arrays
 from bot.config.environment import SECRETS
 from bot.config.reading import hints_of
-from bot.config.tables import Attachments, Database, Heartbeat, Log, Office, Queue, Telegram, WebChat, WeCom
+from bot.config.tables import (
+    Attachments,
+    Database,
+    Heartbeat,
+    Log,
+    Office,
+    Queue,
+    Telegram,
+    WebChat,
+    WeCom,
+    WeComRobot,
+)
 from bot.wording import commands
 from desk.policy import Limits, Policy
 from roster.calendar import Calendar
@@ -29,6 +40,7 @@ class Config:
     queue: Queue = field(default_factory=Queue)
     telegram: Telegram = field(default_factory=Telegram)
     wecom: WeCom = field(default_factory=WeCom)
+    wecom_robot: WeComRobot = field(default_factory=WeComRobot)
     webchat: WebChat = field(default_factory=WebChat)
     attachments: Attachments = field(default_factory=Attachments)
     limits: Limits = field(default_factory=Limits)
@@ -78,6 +90,7 @@ class Config:
                 "commands": commands(),
             },
             "wecom": {**asdict(self.wecom), **shared, "chat_links": self.webchat.enabled},
+            "wecom_robot": {**asdict(self.wecom_robot), **shared},
             "webchat": {**asdict(self.webchat), **shared},
         }
 

@@ -73,6 +73,14 @@ class WeCom:
 
 
 @dataclass(frozen=True)
+class WeComRobot:
+    """[wecom_robot]"""
+
+    url: str = field(default="", repr=False)
+    officer: str = "值班群"
+
+
+@dataclass(frozen=True)
 class WebChat:
     """[webchat]"""
 

@@ -184,6 +184,7 @@ def test_every_sentence_is_said_in_every_language() -> None:
         (WECOM.replace("secret = 'k3-9_Zq'\n", ""), "[wecom] secret", "Secret"),
         (WECOM.replace("callback_token = 'Tk9w2'\n", ""), "[wecom] callback_token", "设置API接收"),
         (WECOM.replace("A" * 43, "A" * 42), "[wecom] encoding_aes_key", "43"),
+        ("[wecom_robot]\nurl = 'https://qyapi.test/?key=1'", "[wecom_robot] url", "Webhook"),
         (WECOM + "base_url = 'https://proxy.test/?a=1'", "[wecom] base_url", "qyapi.weixin.qq.com"),
         ("[[web]]\nport = 1", "[web]", "写成一张表"),
         ("[post]\nkey = 'x'", "[[post]]", "[[post]]"),

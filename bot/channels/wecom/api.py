@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -39,9 +39,11 @@ class Api:
         clock: Clock,
         redaction: Redaction,
         health: Health,
+        told_time: Callable[[str | None], None] = lambda _date: None,
         shelf: Shelf | None = None,
     ) -> None:
         self._settings = settings
+        self._told_time = told_time
         self._redact = redaction.text
         self._health = health
         self._tokens = Tokens(self._ask_token, clock, shelf)
@@ -84,6 +86,10 @@ class Api:
             return await self._tokens.get(bad=bad)
         except Unknown as fault:
             raise Unsent(str(fault)) from fault
+
+    async def call_robot(self, key: str, body: Json) -> Json:
+        """Say something by a group's robot, whose key is all it needs. Raises Refused, Unsent or Unknown."""
+        return await self._answer("webhook/send", body, {"key": key})
 
     @asynccontextmanager
     async def download(self, media_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -142,6 +148,7 @@ class Api:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise self._failed(method, error) from error
+        self._told_time(response.headers.get("Date"))
         return self._read(response.status_code, raw)
 
     def _url(self, method: str) -> str:

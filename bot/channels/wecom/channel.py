@@ -73,7 +73,7 @@ class WeComChannel:
         redaction = Redaction(settings.secret, settings.callback_token, settings.encoding_aes_key)
         redaction.install()
         health = Health(settings, self._troubles)
-        self._api = Api(settings, self._clock, redaction, health)
+        self._api = Api(settings, self._clock, redaction, health, services.told_time)
         self._book, presses = SentBook(self._door), Presses()
         self._sender = Sender(settings, self._api, health, self._book, presses, self._clock)
         self._directory = Directory(settings.language, self._api, self._door, self._clock, self._troubles)

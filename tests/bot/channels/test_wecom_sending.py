@@ -1,8 +1,9 @@
 """Sending by WeCom: batches, cards, tokens, every error an outcome, and repeats that show nothing twice."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.channels.wecom import WeComChannel
 from desk.model import Card, Outcome, Receipt, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
 from roster.model import Officer
@@ -198,25 +200,42 @@ async def test_fault_10_no_token_means_nothing_was_sent(line: WeComLine) -> None
     assert line.fake.sends == []
 
 
-async def test_a_redirect_is_never_followed(tmp_path: Path) -> None:
-    async with open_line(tmp_path) as line:
-        other = socket.socket()
-        other.bind(("127.0.0.1", 0))
-        other.listen()
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[str]:
+    """A server in WeCom's place that says the same to everything; its address."""
 
-        async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            place = f"{line.fake.base_url}/cgi-bin/gettoken".encode()
-            writer.write(b"HTTP/1.1 302 Found\r\nLocation: " + place + b"\r\nContent-Length: 0\r\n\r\n")
-            await writer.drain()
-            writer.close()
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + answer)
+        await writer.drain()
+        writer.close()
 
-        async with await asyncio.start_server(redirect, sock=other):
-            url = f"http://127.0.0.1:{other.getsockname()[1]}"
-            async with open_line(tmp_path, base_url=url) as astray:
-                [receipt] = await astray.channel.send(Rendered("一"), [astray.address], key="k1")
-                assert receipt.outcome is Outcome.not_sent and "base_url" in receipt.reason
-                assert not astray.fake.calls["gettoken"]
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_redirect_is_never_followed(line: WeComLine) -> None:
+    place = f"{line.fake.base_url}/cgi-bin/gettoken".encode()
+    async with answering(b"302 Found\r\nLocation: " + place + b"\r\nContent-Length: 0\r\n\r\n") as url:
+        astray = WeComChannel(replace(line.settings, base_url=url), line.services)
+        asked = line.fake.calls["gettoken"]
+        [receipt] = await astray.send(Rendered("一"), [line.address], key="k1")
+        assert receipt.outcome is Outcome.not_sent and "base_url" in receipt.reason
+        assert line.fake.calls["gettoken"] == asked
+        await astray.close()
+
+
+async def test_fault_27_every_answer_is_a_second_clock(line: WeComLine) -> None:
+    told: list[str | None] = []
+    date = "Fri, 27 Nov 2026 06:00:00 GMT"
+    body = b'{"errcode": 45009, "errmsg": "x"}'
+    head = f"200 OK\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with answering(head + body) as url:
+        services = replace(line.services, told_time=told.append)
+        channel = WeComChannel(replace(line.settings, base_url=url), services)
+        await channel.send(Rendered("一"), [line.address], key="k1")
+        await channel.close()
+    assert told == [date]
 
 
 async def test_two_intended_messages_of_the_same_words_both_arrive(line: WeComLine) -> None:

@@ -52,7 +52,17 @@ def verbs() -> set[str]:
 def troubles() -> set[str]:
     """Every trouble a channel may tell of."""
     telling = ("begin", "once", "_rest", "_until_done")
-    return {
+    by_code = {
+        value.value
+        for module, tree in trees().items()
+        if module.startswith("bot.channels.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if node.targets[0].id == "_CURES" and isinstance(node.value, ast.Dict)
+        for value in node.value.values
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
+    return by_code | {
         node.args[0].value
         for module, tree in trees().items()
         if module.startswith("bot.channels.")

@@ -1,0 +1,1 @@
+"""A WeCom group's robot: summaries for a duty group, send-only."""
