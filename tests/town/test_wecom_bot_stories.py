@@ -1,5 +1,6 @@
 """The office's two stories, told in chats with WeCom's AI bot: no public address, no location message."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,9 +11,8 @@ from incidents.model import Attachment, AttachmentState, Incident, State
 from roster.model import Answer, Result, RollCall, RollCallState
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.conftest import PEOPLE
-from tests.town.test_wecom_stories import answer
 from tests.town.wecom_town import WeComTown
-from tests.town.world import eventually
+from tests.town.world import WAIT_SECONDS, eventually
 
 
 @pytest.fixture(params=["cards", "numbers"])
@@ -28,6 +28,23 @@ async def bot_town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
             yield town
 
 
+async def answer(town: WeComTown, name: str, words: str, label: str) -> None:
+    """Press the newest button with this label, or reply the number it has; a long text stands above its card."""
+    await town.hears(name, words)
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            for shown in reversed(town.phones[name].messages):
+                if label in shown.buttons:
+                    town.phones[name].press(label, shown)
+                    return
+                for line in shown.text.splitlines() if words in shown.text else ():
+                    number, _, rest = line.partition(" ")
+                    if number.isdigit() and rest == label:
+                        town.phones[name].say(number)
+                        return
+            await asyncio.sleep(0.02)
+
+
 async def test_a_fire_with_a_photo_and_a_township_climbs_to_the_leader_who_signs_for_it(
     bot_town: WeComTown,
 ) -> None:
@@ -35,7 +52,7 @@ async def test_a_fire_with_a_photo_and_a_township_climbs_to_the_leader_who_signs
     village = town.phones["叶倩雯"]
     village.photo(caption="联丰路五金厂二楼起火，有浓烟")
     await town.hears("叶倩雯", "位置")
-    lists = await town.hears("叶倩雯", "在哪里")
+    lists = await town.hears("叶倩雯", "选好镇街点“提交”")
     option = lists.content["select_list"][0]["option_list"][1]
     assert option["text"] == "小榄镇"
     village.choose({"where0": [option["id"]]})
