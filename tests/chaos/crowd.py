@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.chaos.office import Office
+from tests.chaos.office import UNITS, Office
 from tests.chaos.platform import Card, Mobile, Said
 from tests.chaos.told import Press, Told, Word
 from tests.fakes.telegram_media import SMALL_JPEG
@@ -75,12 +75,19 @@ class Crowd:
         self._note(phone.say(f"报送 {self._sentence(who)}"))
         if self._chance(0.4):
             self._send_photo(who)
-        self._note(phone.place(*self._new_place(who)))
+        self._tell_place(who)
 
     def _report_place_first(self) -> None:
         who, phone = self._reporter()
-        self._note(phone.place(*self._new_place(who)))
+        self._tell_place(who)
         self._note(phone.say(self._sentence(who)))
+
+    def _tell_place(self, who: str) -> None:
+        phone = self._office.phones[who]
+        if self._office.platform.has_places:
+            self._note(phone.place(*self._new_place(who)))
+        else:
+            self._note(phone.say(self._dice.choice(UNITS)))
 
     def _photo(self) -> None:
         who, _ = self._reporter()

@@ -60,6 +60,7 @@ class OnTelegram:
 
     name = "telegram"
     has_albums = True
+    has_places = True
 
     def __init__(self, telegram: FakeTelegram, mode: str) -> None:
         self._telegram = telegram

@@ -67,6 +67,7 @@ class OnWeCom:
 
     name = "wecom"
     has_albums = False
+    has_places = True
 
     def __init__(self, wecom: FakeWeCom) -> None:
         self._wecom = wecom

@@ -67,6 +67,7 @@ class Platform(Protocol):
 
     name: str  # Of the channel.
     has_albums: bool
+    has_places: bool  # Otherwise people tell theirs in words.
     on_copy: Callable[[], None] | None  # Called in the platform's own thread when a message is on a phone.
 
     @property

@@ -18,10 +18,11 @@ from tests.chaos.night import Night
 from tests.chaos.office import Office, Starter
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_wecom import OnWeCom
+from tests.chaos.on_wecom_bot import OnWeComBot
 from tests.chaos.platform import Platform
 from tests.chaos.spoils import spoils
 from tests.fakes.telegram_server import FakeTelegram
-from tests.fakes.wecom_server import FakeWeCom
+from tests.fakes.wecom_server import FakeWeCom, Limits
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "200"))
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
@@ -39,10 +40,17 @@ def _wecom() -> Iterator[Platform]:
         yield OnWeCom(wecom)
 
 
+@contextmanager
+def _long_connection() -> Iterator[Platform]:
+    with FakeWeCom(limits=Limits(paced=False)) as wecom:
+        yield OnWeComBot(wecom)
+
+
 WAYS: dict[str, Callable[[], AbstractContextManager[Platform]]] = {
     "polling": partial(_telegram, "polling"),
     "webhook": partial(_telegram, "webhook"),
     "wecom": _wecom,
+    "long_connection": _long_connection,
 }
 KILLS_ENOUGH = 60  # A shorter night may lack something that could be spoilt.
 RETRY_FACTOR = 0.05  # Telegram's webhook pauses of seconds and minutes, so that a night fits into minutes.

@@ -11,7 +11,7 @@ import base64
 import json
 import secrets
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -102,6 +102,11 @@ class Bot:
         self.calls: Counter[str] = Counter()
         self.takeovers = 0
         self.subscribed = 0
+        self.brings_again_seconds = (
+            0.0  # Kinder than the vendor: what came so shortly before a line ended comes again.
+        )
+        self.waiting: list[Event] = []
+        self._brought: deque[tuple[Event, float]] = deque(maxlen=1000)
         self.faults: list[FrameFault] = []
         self.frames: list[Json] = []
         self._by_req_id: dict[str, Event] = {}
@@ -150,6 +155,9 @@ class Bot:
             self._dead.discard(line)
             if self._line is line:
                 self._line = None
+                since = time.monotonic() - self.brings_again_seconds
+                self.waiting += [event for event, at in self._brought if at >= since]
+                self._brought.clear()
             self.world.notify()
 
     async def _hear(self, line: ServerConnection, raw: str | bytes) -> None:
@@ -206,6 +214,9 @@ class Bot:
         former, self._line = self._line, line
         self._line_number += 1
         self.subscribed += 1
+        waiting, self.waiting = self.waiting, []
+        for event in waiting:
+            self._deliver(event)
         if former is not None and former is not line:
             self.takeovers += 1
             body: Json = {"msgid": secrets.token_hex(12), "aibotid": self.bot_id, "msgtype": "event"}
@@ -379,12 +390,17 @@ class Bot:
         loop.call_soon_threadsafe(act, *facts)
 
     def _deliver(self, event: Event) -> None:
-        """Put the frame on the line there is now; with none it is lost, and nothing brings it again."""
+        """Put the frame on the line there is now; with none it is lost, unless the knob keeps it."""
         line = self._line
         if line is None or line in self._dead or line.state is not State.OPEN:
-            event.is_lost = True
+            if self.brings_again_seconds:
+                self.waiting.append(event)
+            else:
+                event.is_lost = True
         else:
             event.lines.append(self._line_number)
+            if self.brings_again_seconds:
+                self._brought.append((event, time.monotonic()))
             line.protocol.send_text(json.dumps(event.frame, ensure_ascii=False).encode())
             line.send_data()
         self.world.notify()

@@ -67,7 +67,9 @@ async def test_a_dead_peer_is_noticed_by_its_silence(line: BotLine) -> None:
     assert [said.text for said in await heard(line, 1)] == ["起火"]
 
 
-async def test_what_came_before_the_line_broke_is_stored_when_the_store_is_well(line: BotLine) -> None:
+async def test_fault_21_what_came_before_the_line_broke_is_stored_when_the_store_is_well(
+    line: BotLine,
+) -> None:
     line.intake.is_down = True
     await line.say("一")
     await line.say("二")
@@ -79,7 +81,7 @@ async def test_what_came_before_the_line_broke_is_stored_when_the_store_is_well(
     await line.told("store", over=True)
 
 
-async def test_everything_that_came_is_stored_when_the_desk_stops(tmp_path: Path) -> None:
+async def test_fault_6_everything_that_came_is_stored_when_the_desk_stops(tmp_path: Path) -> None:
     async with open_line(tmp_path) as line:
         for number in range(300):
             await line.say(f"第{number}句")
@@ -118,7 +120,7 @@ async def test_another_desk_of_ours_takes_over_and_nothing_is_lost_or_doubled(li
     assert line.troubles == [] == other.troubles and line.fake.bot.takeovers == 1
 
 
-async def test_a_stranger_with_the_same_secret_is_told_of_and_not_fought(line: BotLine) -> None:
+async def test_fault_17_a_stranger_with_the_same_secret_is_told_of_and_not_fought(line: BotLine) -> None:
     async with connect(line.fake.ws_url) as socket:
         await subscribe(line.fake, socket)
         assert "别的程序" in await line.told("displaced")
@@ -137,7 +139,7 @@ async def test_a_wrong_secret_is_told_with_its_cure_and_takes_nothing_away(line:
         assert line.channel.line.is_open
 
 
-async def test_a_silence_long_enough_to_lose_messages_is_told_as_a_gap(line: BotLine) -> None:
+async def test_fault_20_a_silence_long_enough_to_lose_messages_is_told_as_a_gap(line: BotLine) -> None:
     await asyncio.to_thread(line.fake.stop)
     line.clock.ahead += timedelta(minutes=10)
     await asyncio.to_thread(line.fake.start)

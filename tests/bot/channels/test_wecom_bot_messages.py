@@ -82,7 +82,7 @@ async def test_a_message_is_replied_to_so_often_and_no_more(line: BotLine) -> No
         ("errcode", 40058, Outcome.refused, False),
     ],
 )
-async def test_every_end_of_a_push_has_its_outcome(
+async def test_fault_11_every_end_of_a_push_has_its_outcome(
     line: BotLine, kind: str, errcode: int, outcome: Outcome, gone: bool
 ) -> None:
     line.fake.bot.fail_next("aibot_send_msg", kind, errcode=errcode)

@@ -34,7 +34,7 @@ class LinePace:
     unsent_seconds: float = 2
     gap_seconds: float = 120  # What people write while nobody listens is lost: a longer silence is told.
     people_seconds: float = 60
-    stop_seconds: float = 3
+    stop_seconds: float = 2
 
     def back_off(self, failures: int) -> float:
         """The pause after so many failures in a row."""
