@@ -36,7 +36,7 @@ from bot.town.seed import seed
 from bot.troubles import ChannelTroubles
 from bot.watchdog import Watchdog
 from bot.wording import Wording
-from desk import pruning
+from desk import hearing, pruning
 from desk.ports import Bell, Channel, Clock
 from handlers.flow import find_flows
 from roster import calendar
@@ -130,6 +130,7 @@ async def _put_together(
     await door.load_pace()
     async with door.open() as desk:
         pruning.schedule(desk)
+        await hearing.note_start(desk)
     inbox = TransactionalInbox(database, queue, clock, bell)
     media = MediaFolder(config.attachments_path)
     media.open()

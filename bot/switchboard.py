@@ -155,6 +155,8 @@ class Switchboard:
             return None
         if message is None:
             await desk.store.change(row, state=InboxState.heard)
+        elif message.sent_at is None:  # A button press tells no moment of its own.
+            return replace(message, sent_at=row.received_at)
         return message
 
     async def _put_aside(self, desk: Desk, row: InboxRow, reason: str) -> None:

@@ -6,7 +6,7 @@ from bot.fetcher import FETCH, Fetcher
 from bot.intake import HEAR, SWEEP
 from bot.postman import Postman
 from bot.switchboard import Switchboard
-from desk import escalations, pruning, roll_calls
+from desk import escalations, pruning, put_right, roll_calls
 from desk.letters import SEND, SEND_MANY
 from desk.model import Job
 from desk.ports import Desk, Door, WorkQueue
@@ -28,6 +28,7 @@ DESK_WORK: dict[str, Act] = {
     "draft": draft_fell_due,
     "roll_call_remind": roll_calls.remind,
     "roll_call_close": roll_calls.close,
+    put_right.PUT_RIGHT: put_right.put_right,
     pruning.PRUNE: pruning.prune,
 }
 

@@ -1,22 +1,34 @@
 """Takes answers to a roll call: idempotent, late is marked, a missing proof is asked for, nothing is thrown away."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 from desk import asked
 from desk.attachments import keep_files
 from desk.letters import amend, amend_tapped, reply, withdraw
 from desk.model import Inbound, Notice, Setting
+from desk.owed import MISSED, all_owed_by, given_by, is_open, line_of, missed_by, owed_by, said_at, unit_owes
 from desk.ports import Desk
+from desk.put_right import note_heard
 from desk.roll_calls import QUESTION, REMINDER
 from incidents.model import Place
 from incidents.places import believed
-from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
+from roster.model import Answer, Officer, Proof, Result, RollCall, Unit
 from roster.roll_call import Verdict, judge
 
-LATE_ANSWERS_KEPT_FOR = timedelta(hours=12)
-OWED_MAX = 10
+__all__ = [
+    "EXCUSE",
+    "Given",
+    "all_owed_by",
+    "cover",
+    "excuse",
+    "given_by",
+    "line_of",
+    "missed_by",
+    "owed_by",
+    "take",
+]
+
 TEXT_MAX = 200
 PASSCODES_WRONG_MAX = 5  # Of ten thousand codes; beyond these the answer is not judged by a code any more.
 EXCUSE = "excuse"  # What `desk.asked` calls the question for the reason of a 免点.
@@ -45,69 +57,19 @@ class _Heard:
         return f"roll_call:{self.roll_call.id}"
 
 
-async def line_of(desk: Desk, officer_id: str, ref: str) -> Answer | None:
-    """The line a button speaks of: this officer's of a roll call; cards of an earlier version name the line itself."""
-    lines = await desk.store.find(Answer, roll_call_id=ref, officer_id=officer_id, limit=1)
-    return lines[0] if lines else await desk.store.get(Answer, ref)
-
-
-async def owed_by(desk: Desk, officer_id: str) -> Answer | None:
-    """The newest answer this officer still owes."""
-    owed = await all_owed_by(desk, officer_id)
-    return owed[0] if owed else None
-
-
-async def all_owed_by(desk: Desk, officer_id: str) -> list[Answer]:
-    """The answers this officer still owes, the newest first."""
-    return await desk.store.find(
-        Answer, officer_id=officer_id, result=Result.waiting, order=("-id",), limit=OWED_MAX
-    )
-
-
-async def missed_by(desk: Desk, officer_id: str) -> Answer | None:
-    """The newest 未应答 of the last twelve hours that this officer has said nothing about since."""
-    lines = await desk.store.find(
-        Answer,
-        officer_id=officer_id,
-        result_in=[Result.no_answer, Result.unregistered_cover],
-        order=("-id",),
-        limit=1,
-    )
-    if not lines or lines[0].answered_at is not None or lines[0].concluded_by:
-        return None
-    roll_call = await desk.store.get(RollCall, lines[0].roll_call_id)
-    if roll_call is None or desk.now - roll_call.closes_at > LATE_ANSWERS_KEPT_FOR:
-        return None
-    return lines[0]
-
-
-async def given_by(desk: Desk, officer_id: str) -> Answer | None:
-    """What this officer has answered to a call that still runs."""
-    running = await desk.store.find(RollCall, state=RollCallState.open, limit=OWED_MAX)
-    lines = await desk.store.find(
-        Answer,
-        officer_id=officer_id,
-        roll_call_id_in=[one.id for one in running],
-        result_not=Result.waiting,
-        order=("-id",),
-        limit=1,
-    )
-    return lines[0] if lines else None
-
-
 async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, given: Given) -> bool:
     """Judge a 到岗 and say what was recorded, or which proof is still owed; says whether it was recorded."""
     roll_call = await desk.store.get(RollCall, answer.roll_call_id)
     if roll_call is None:
         return False
     heard = _Heard(message, officer, roll_call, answer)
-    if answer.result is not Result.waiting:
+    if not is_open(desk, message, roll_call, answer):
         await _answered_before(desk, heard)
         return False
     place = believed(given.place) if given.place else None
     verdict = judge(
         roll_call,
-        answer,
+        replace(answer, result=Result.waiting),
         at=said_at(desk, message, roll_call),
         passcode=given.passcode if await _may_try_code(desk, heard, given.passcode) else "",
         place=place,
@@ -134,7 +96,7 @@ async def excuse(desk: Desk, message: Inbound, officer: Officer, answer: Answer,
     if roll_call is None:
         return
     heard = _Heard(message, officer, roll_call, answer)
-    if answer.result is not Result.waiting:
+    if not is_open(desk, message, roll_call, answer):
         await _answered_before(desk, heard)
     elif not reason:
         await asked.ask(desk, officer.id, EXCUSE, answer.id)
@@ -148,7 +110,7 @@ async def cover(desk: Desk, message: Inbound, officer: Officer, passcode: str = 
 
     It is kept beside the holder's line, who is still asked; a person judges it afterwards. When several are owed
     nobody can tell for whom it was, and it is only logged."""
-    owed = await _unit_owes(desk, officer)
+    owed = await unit_owes(desk, officer)
     if not owed:
         return False
     [first, *others] = owed
@@ -170,26 +132,6 @@ async def cover(desk: Desk, message: Inbound, officer: Officer, passcode: str = 
     }
     reply(desk, message, Notice("answer_recorded", facts), officer_id=officer.id, subject=subject)
     return True
-
-
-def said_at(desk: Desk, message: Inbound, roll_call: RollCall) -> datetime:
-    """When the answer was given: the platform's own moment, so that nobody is late because the desk was away.
-
-    By a clock that is doubted nobody is late."""
-    at = message.sent_at
-    now = min(desk.now, roll_call.on_time_until) if desk.doubts_clock else desk.now
-    return at if at is not None and roll_call.called_at <= at <= now else now
-
-
-async def _unit_owes(desk: Desk, officer: Officer) -> list[Answer]:
-    """The lines of posts in this officer's own unit that nobody has answered yet."""
-    running = await desk.store.find(RollCall, state=RollCallState.open, limit=OWED_MAX)
-    if not running:
-        return []
-    lines = await desk.store.find(
-        Answer, roll_call_id_in=[one.id for one in running], unit_id=officer.unit_id, result=Result.waiting
-    )
-    return [line for line in lines if line.post and line.officer_id != officer.id]
 
 
 async def _may_try_code(desk: Desk, heard: _Heard, passcode: str) -> bool:
@@ -227,6 +169,7 @@ def _ask_proof(desk: Desk, heard: _Heard, verdict: Verdict, tried: str) -> None:
 async def _record(desk: Desk, heard: _Heard, result: Result, note: str, details: dict[str, Any]) -> None:
     message, officer, subject = heard.message, heard.officer, heard.subject
     plan, at = heard.roll_call.plan, said_at(desk, message, heard.roll_call)
+    await note_heard(desk, heard.roll_call, heard.answer, result)
     await desk.store.change(
         heard.answer,
         result=result,
@@ -260,7 +203,7 @@ async def _answered_before(desk: Desk, heard: _Heard) -> None:
         "closes_at": heard.roll_call.closes_at.isoformat(),
     }
     kind = "answer_stands"
-    if answer.result in (Result.no_answer, Result.unregistered_cover) and answer.answered_at is None:
+    if answer.result in MISSED and answer.answered_at is None:
         kind = "answer_after_close"
         facts["at"] = at.isoformat()
         said = {"text": text, "channel": message.channel} if answer.result is Result.no_answer else {}

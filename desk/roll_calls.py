@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from desk.hearing import away_for, look_again_at
 from desk.letters import tell, tell_all, withdraw
 from desk.model import Choice, Notice
 from desk.ports import Desk, Store
@@ -105,20 +106,25 @@ async def remind(desk: Desk, roll_call_id: str) -> None:
 
 
 async def close(desk: Desk, roll_call_id: str) -> None:
-    """The answer window is over: the silent are 未应答, named to their leaders; standby is called; the sum is told."""
+    """The answer window is over: the silent are 未应答, named to their leaders; standby is called; the sum is told.
+
+    Not before everything that was said in the window is heard, as far as that can be waited for."""
     roll_call = await desk.store.get(RollCall, roll_call_id)
     if roll_call is None or roll_call.state is not RollCallState.open:
         return
     if desk.doubts_clock:  # `overdue` brings it up again once a second clock agrees.
         return
     subject = f"roll_call:{roll_call.id}"
-    if desk.now - roll_call.closes_at > LATE_CLOSE:
-        by = desk.now - roll_call.closes_at
-        desk.log("roll_call_extended", subject, plan=roll_call.plan, late_seconds=int(by.total_seconds()))
+    away = await away_for(desk, roll_call)
+    if away > LATE_CLOSE:
+        desk.log("roll_call_extended", subject, plan=roll_call.plan, late_seconds=int(away.total_seconds()))
         closes_at = desk.now + desk.minutes(GRACE_MINUTES)
         roll_call = await desk.store.change(roll_call, closes_at=closes_at)
     if desk.now < roll_call.closes_at:  # Also when the clock went back: look again at the true moment.
         desk.due("roll_call_close", roll_call.id, roll_call.closes_at, key=subject)
+        return
+    if (again_at := await look_again_at(desk, roll_call)) is not None:
+        desk.due("roll_call_close", roll_call.id, again_at, key=subject)
         return
     answers = await desk.store.find(Answer, roll_call_id=roll_call_id)
     results = []

@@ -39,7 +39,7 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
         return reading.kind == "present" and not message.files
     if reading.kind in ("present", "passcode"):
         return True
-    owed = await answers.all_owed_by(desk, officer.id)
+    owed = await answers.all_owed_by(desk, officer.id, message)
     if reading.kind == "excused":
         return bool(owed) or not _tells_of_event(message)
     if reading.kind == "incident":
@@ -75,7 +75,7 @@ async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
         if answer is not None:
             await answers.excuse(desk, message, officer, answer, message.text.strip()[:200])
         return
-    owed = await answers.all_owed_by(desk, officer.id)
+    owed = await answers.all_owed_by(desk, officer.id, message)
     if not owed:
         await _nothing_owed(desk, message, officer, reading)
     elif reading.kind == "incident":

@@ -21,6 +21,7 @@ NAMED = {
     "SEND_MANY": "send_many",
     "SLOW_DOWN": SLOW_DOWN,
     "PRUNE": "prune",
+    "PUT_RIGHT": "put_right",
 }
 
 

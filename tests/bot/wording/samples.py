@@ -357,6 +357,9 @@ def _roll_calls(add: Any) -> None:
     add("verdict_needs_reason", {"ref": ID})
     verdict = {"name": "吴健芬", "result": "verified_present", "by": "李永昌", "at": at("03:14")}
     add("verdict_recorded", verdict)
+    add("answered_in_time", {"name": "吴健芬", "result": "present", "at": at("03:14")})
+    late = {"plan": "夜间抽查", "called_at": at("03:10"), "names": ["吴健芬", "李永昌"], "refs": [ID]}
+    add("silence_corrected", late)
 
 
 def _people(add: Any) -> None:
