@@ -1,5 +1,6 @@
 """Which roll an officer may call now, and how many it would ask: the same at every door."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from desk.permissions import Action, may, require
 from desk.policy import Policy
 from desk.ports import Store
 from desk.recipients import shifts_at
-from roster.model import Officer, RollCallPlan, Unit
+from roster.model import Answer, Officer, RollCall, RollCallPlan, RollCallState, Shift, Unit
 from roster.roll_call import audience
 
 
@@ -32,12 +33,31 @@ async def offers(store: Store, policy: Policy, officer: Officer, now: datetime) 
         return []
     shifts = await shifts_at(store, now)
     units = await store.find(Unit)
-    if any(plan.roles for plan in policy.roll_calls):
-        people = await store.find(Officer, active=True)
-    else:
-        people = await store.find(Officer, active=True, id_in=sorted({one.officer_id for one in shifts}))
+    people = await _people(store, policy.roll_calls, shifts)
     found = []
     for plan in policy.roll_calls:
         own = await own_share(store, plan, officer)
         found.append(Offer(own, len(audience(own, shifts, people, units, now))))
     return found
+
+
+async def running(store: Store, plan: RollCallPlan, now: datetime) -> RollCall | None:
+    """The newest open roll call of this plan that asks all whom the plan would ask now: another asks nothing new."""
+    open_calls = await store.find(RollCall, plan=plan.name, state=RollCallState.open, order=("-id",))
+    if not open_calls:
+        return None
+    shifts = await shifts_at(store, now)
+    people = await _people(store, [plan], shifts)
+    wanted = {one.officer_id for one in audience(plan, shifts, people, await store.find(Unit), now)}
+    for roll_call in open_calls:
+        asked = await store.find(Answer, roll_call_id=roll_call.id)
+        if wanted and wanted <= {answer.officer_id for answer in asked}:
+            return roll_call
+    return None
+
+
+async def _people(store: Store, plans: Iterable[RollCallPlan], shifts: list[Shift]) -> list[Officer]:
+    """Whom these plans may mean: everybody only where one asks by role."""
+    if any(plan.roles for plan in plans):
+        return await store.find(Officer, active=True)
+    return await store.find(Officer, active=True, id_in=sorted({one.officer_id for one in shifts}))

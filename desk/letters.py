@@ -78,12 +78,12 @@ def reply(
     return _post(desk, letter)
 
 
-def amend(desk: Desk, letter: Letter, notice: Notice) -> Letter | None:
+def amend(desk: Desk, letter: Letter, notice: Notice, *, lane: Lane = Lane.urgent) -> Letter | None:
     """Owe a change of a card that was sent; one that never reached a phone cannot be changed."""
     if not letter.remote_id:
         return None
     changed = replace(
-        _letter(desk, notice, letter.subject, Lane.urgent),
+        _letter(desk, notice, letter.subject, lane),
         officer_id=letter.officer_id,
         channel=letter.channel,
         address=letter.address,

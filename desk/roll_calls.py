@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from desk.hearing import away_for, look_again_at
-from desk.letters import tell, tell_all, withdraw
-from desk.model import Choice, Notice
+from desk.letters import amend, tell, tell_all, withdraw
+from desk.model import Choice, Lane, Notice
 from desk.ports import Desk, Store
 from desk.recipients import duty_leaders, names, shifts_now
 from desk.silence import name_the_silent, summarise
@@ -137,7 +137,11 @@ async def close(desk: Desk, roll_call_id: str) -> None:
     heard = {answer.id: answer for answer in silent}
     counts = tally([heard.get(answer.id, answer) for answer in answers])
     roll_call = await desk.store.change(roll_call, state=RollCallState.closed, counts=counts)
-    await withdraw(desk, subject, [QUESTION, REMINDER])
+    over = Notice("roll_call_over", {"plan": roll_call.plan, "closes_at": roll_call.closes_at.isoformat()})
+    silent_ids = {answer.officer_id for answer in silent}
+    for card in await withdraw(desk, subject, [QUESTION, REMINDER]):
+        if card.officer_id in silent_ids:  # Its buttons go; what is written late is still kept.
+            amend(desk, card, over, lane=Lane.bulk)
     unanswered = [answer for answer in silent if answer.result is Result.no_answer]
     silent_names = await names(desk, [answer.officer_id for answer in unanswered])
     desk.log("roll_call_closed", subject, plan=roll_call.plan, counts=counts, silent=silent_names)

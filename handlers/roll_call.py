@@ -1,10 +1,12 @@
 """点名: answers (到, the button, the 口令码, a place, a photo), 免点 with its reason, and leaders' verdicts."""
 
 from dataclasses import replace
+from typing import Any
 
-from desk import answers, asked, roll_calls
+from desk import answers, asked, calling, roll_calls
 from desk.answers import EXCUSE, Given
 from desk.calling import offers, own_share
+from desk.letters import amend_tapped
 from desk.model import Choice, Inbound, Notice
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Desk
@@ -122,7 +124,7 @@ async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:
         desk.log("choice_refused", f"officer:{officer.id}", officer.id, verb=message.verb)
         say(desk, message, officer, Notice("choice_stale", {}))
         return
-    if message.verb == "call":
+    if message.verb in ("call", "call_again"):
         await _call(desk, message, officer)
         return
     if message.verb in VERDICTS:
@@ -188,13 +190,42 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
         say(desk, message, officer, Notice("choice_stale", {}))
         return
     plan = await own_share(desk.store, chosen[0], officer)
-    slot = f"manual-{message.channel}-{message.event_id}"
-    called = await roll_calls.call(desk, plan, slot, called_by=officer.id)
-    if called is not None and called.due_count:
-        facts = {"plan": plan.name, "due": called.due_count, "closes_at": called.closes_at.isoformat()}
-        say(desk, message, officer, Notice("roll_call_started", facts), subject=f"roll_call:{called.id}")
-    elif called is not None:
+    card = f"{message.address}-{message.message_id}" if message.message_id else message.event_id
+    slot = f"manual-{message.channel}-{card}"  # However often the button of one card is pressed, it is one roll call.
+    is_again = message.verb == "call_again"
+    running = None if is_again else await calling.running(desk.store, plan, desk.now)
+    if running is not None and running.slot != slot:
+        facts = _facts(running)
+        _say_on_card(
+            desk, message, officer, Notice("roll_call_running", facts, (Choice("call_again", message.ref),))
+        )
+        return
+    called = await roll_calls.call(desk, plan, f"{slot}-again" if is_again else slot, called_by=officer.id)
+    called = called or running
+    if called is None:
+        say(desk, message, officer, Notice("choice_stale", {}))
+    elif called.due_count:
+        subject = f"roll_call:{called.id}"
+        _say_on_card(desk, message, officer, Notice("roll_call_started", _facts(called)), subject)
+    else:
         say(desk, message, officer, Notice("roll_call_empty", {"plan": plan.name}))
+
+
+def _facts(roll_call: RollCall) -> dict[str, Any]:
+    return {
+        "plan": roll_call.plan,
+        "due": roll_call.due_count,
+        "called_at": roll_call.called_at.isoformat(),
+        "closes_at": roll_call.closes_at.isoformat(),
+    }
+
+
+def _say_on_card(desk: Desk, message: Inbound, officer: Officer, notice: Notice, subject: str = "") -> None:
+    """The card whose button was pressed says what came of it, and its buttons go."""
+    if message.message_id and message.private:
+        amend_tapped(desk, message, notice, officer_id=officer.id, subject=subject)
+    else:
+        say(desk, message, officer, notice, subject=subject)
 
 
 flow = Flow(
@@ -202,7 +233,7 @@ flow = Flow(
     hear,
     commands=("rollcall",),
     words=("点名",),
-    verbs=("present", "excused", "verified", "fault", "absent", "call"),
+    verbs=("present", "excused", "verified", "fault", "absent", "call", "call_again"),
     wants=wants,
     rank=100,
 )

@@ -41,6 +41,10 @@ class DemoPhone:
     token: str
 
 
+class Runs(Exception):
+    """What the button begins runs already."""
+
+
 class DemoActions(Protocol):
     """What the page's buttons do in the town."""
 
@@ -57,7 +61,7 @@ class DemoActions(Protocol):
         ...
 
     async def roll_call(self) -> None:
-        """Call the roll now."""
+        """Call the roll now. Raises Runs while one is open."""
         ...
 
     async def fire(self) -> None:
@@ -136,6 +140,8 @@ class DemoPage:
             self._pressed[path] = now
             try:
                 await act(request)
+            except Runs:
+                return JSONResponse({"code": "runs"}, 409)
             except ValueError:
                 return JSONResponse({"code": "bad_request"}, 400)
             return JSONResponse({"pace": await self._actions.pace()})

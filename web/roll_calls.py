@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -12,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from desk import roll_calls
 from desk.board_roll_calls import view_counted, view_roll_call
 from desk.board_views import RollCallView
-from desk.calling import Offer, offers, own_share
+from desk.calling import Offer, offers, own_share, running
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Stale, Store
 from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
@@ -103,6 +104,8 @@ class RollCallPages:
         """The newest roll calls."""
         facts = await self._list_facts(request, viewer)
         to_call = await read_offers(self._screen, viewer)
+        asked = request.query_params.get("again", "")
+        facts["again"] = next((one for one in to_call if one.plan.name == asked), None)
         return self._screen.page(request, viewer, "roll_calls.html", offers=to_call, **facts)
 
     async def many_part(self, request: Request, viewer: Viewer) -> Response:
@@ -125,7 +128,7 @@ class RollCallPages:
         return self._screen.fragment("parts/ledger.html", viewer=viewer, now=self._screen.now, **facts)
 
     async def start(self, request: Request, viewer: Viewer, form: FormData) -> Response:
-        """立即点名; the form's own number makes a second press harmless."""
+        """立即点名; the form's own number makes a second press harmless, and a call that runs is asked about first."""
         name, nonce = field(form, "plan"), field(form, "nonce")
         plan = next((one for one in self._screen.door.policy.roll_calls if one.name == name), None)
         if plan is None or not _NONCE.fullmatch(nonce):
@@ -138,7 +141,11 @@ class RollCallPages:
                 plan = await own_share(desk.store, plan, officer)
             except NotAllowed as error:
                 raise HTTPException(403) from error
-            called = await roll_calls.call(desk, plan, f"manual-{nonce}", called_by=officer.id)
+            slot = f"manual-{nonce}"
+            runs = None if field(form, "again") else await running(desk.store, plan, desk.now)
+            if runs is not None and runs.slot != slot:
+                return RedirectResponse(f"/roll-calls?{urlencode({'again': plan.name})}", 303)
+            called = await roll_calls.call(desk, plan, slot, called_by=officer.id) or runs
         return RedirectResponse(f"/roll-calls/{called.id}?said=called" if called else "/roll-calls", 303)
 
     async def conclude(self, request: Request, viewer: Viewer, form: FormData) -> Response:

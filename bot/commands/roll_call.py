@@ -11,6 +11,7 @@ from bot.commands.office import Office, is_running, open_office
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
 from bot.timetable import occurrences
 from desk import roll_calls
+from desk.calling import running
 from roster.model import RollCall, RollCallPlan, RollCallState
 from roster.roll_call import applies_on
 
@@ -21,9 +22,13 @@ app = typer.Typer(help=help_text("roll_call"))
 
 
 @app.command(help=help_text("roll_call_start"))
-def start(context: typer.Context, plan: Annotated[str, typer.Argument(help=help_text("plan"))]) -> None:
+def start(
+    context: typer.Context,
+    plan: Annotated[str, typer.Argument(help=help_text("plan"))],
+    again: Annotated[bool, typer.Option("--again", help=help_text("roll_call_again"))] = False,
+) -> None:
     """Call the roll now."""
-    asyncio.run(_start(invocation(context), plan))
+    asyncio.run(_start(invocation(context), plan, again=again))
 
 
 @app.command("list", help=help_text("roll_call_list"))
@@ -32,7 +37,7 @@ def list_plans(context: typer.Context) -> None:
     asyncio.run(_list(invocation(context)))
 
 
-async def _start(call: Invocation, name: str) -> None:
+async def _start(call: Invocation, name: str, *, again: bool) -> None:
     config = call.config
     async with open_office(config) as office:
         plans = {plan.name: plan for plan in office.door.policy.roll_calls}
@@ -40,6 +45,10 @@ async def _start(call: Invocation, name: str) -> None:
             known = ", ".join(plans) or "-"
             raise call.stop("no_plan", name=name, hint=call.nearest(name, plans), known=known)
         async with office.door.open() as desk:
+            runs = None if again else await running(desk.store, plans[name], desk.now)
+            if runs is not None:
+                at, to = _local(call, runs.called_at), _local(call, runs.closes_at)
+                raise call.stop("roll_call_runs", name=name, called_at=at, closes_at=to)
             called = await roll_calls.call(desk, plans[name], f"manual-cli-{desk.new_id()}")
     if called is None or called.state is RollCallState.closed:
         raise call.stop("roll_call_of_nobody", name=name)

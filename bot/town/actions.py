@@ -12,10 +12,11 @@ from bot.town.phones import shown_phones
 from bot.town.register import read_register, read_table
 from bot.town.seed import carry_on
 from desk import roll_calls
+from desk.calling import running
 from desk.model import Job
 from desk.ports import Channel
 from incidents.model import Place
-from web.demo import DemoPhone
+from web.demo import DemoPhone, Runs
 
 POINT_WITHIN_METRES = 20.0
 SLOW_DOWN = "slow_down"  # The due work that ends the fast clock.
@@ -58,9 +59,11 @@ class TownActions:
         await self.set_pace(NORMAL_PACE)
 
     async def roll_call(self) -> None:
-        """Call the roll of the phones' own unit; the sum goes to the office's phone."""
+        """Call the roll of the phones' own unit; the sum goes to the office's phone. Raises Runs while one is open."""
         register = read_register()
         async with self._door.open() as desk:
+            if await running(desk.store, register.roll_call, desk.now) is not None:
+                raise Runs
             slot = f"manual-town-{desk.new_id()}"
             await roll_calls.call(desk, register.roll_call, slot, called_by=register.office_phone.officer.id)
 

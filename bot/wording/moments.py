@@ -1,10 +1,12 @@
 """Moments as the office's people read them: in their own time, the date only when it is not today's."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
+
+TO_THE_SECOND = timedelta(minutes=3)
 
 
 @cache
@@ -25,7 +27,11 @@ def read(value: Any, zone: ZoneInfo) -> datetime | None:
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
-    """03:12 today, 11-23 03:12 on another day, with the year in another year. Both moments are local."""
+    """03:12 today, 11-23 03:12 on another day, with the year in another year. Both moments are local.
+
+    A moment of the next few minutes has its seconds: who has a minute must not lose most of it."""
+    if moment.second and timedelta() < moment - now < TO_THE_SECOND:
+        return f"{moment:%H:%M:%S}"
     return f"{moment:%H:%M}" if moment.date() == now.date() else full_time(moment, now)
 
 

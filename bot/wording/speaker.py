@@ -117,7 +117,9 @@ class Speaker:
         if count is None or count < 0:
             return None
         if count < 60:
-            return self.say("minutes").format(minutes=f"{count:.1f}".removesuffix(".0"))
+            return (
+                self.say("minutes").format(minutes=int(count)) if count >= 1 else self.say("under_a_minute")
+            )
         hours, rest = divmod(int(count), 60)
         if hours < 24:
             return self.say("hours").format(hours=hours, minutes=rest)

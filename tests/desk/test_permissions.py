@@ -130,6 +130,7 @@ BUTTONS = {
     "fault": "nnynnyyy",
     "absent": "nnynnyyy",
     "call": "nnynyyyy",
+    "call_again": "nnynyyyy",
     "present": "nnnnnnnn",
     "excused": "nnnnnnnn",
     "separate": "nnnnnnnn",
@@ -158,7 +159,7 @@ async def test_a_button_made_by_hand_does_only_what_its_presser_may(
 
 async def _ref_for(chat: Chat, verb: str) -> str:
     """What the button speaks of: 陈村's incident in 北镇, a follow-up of it, or 邓值's line of a roll call."""
-    if verb == "call":
+    if verb in ("call", "call_again"):
         return "0"
     if verb in ("present", "excused", "verified", "fault", "absent", "trouble"):
         await call(chat)

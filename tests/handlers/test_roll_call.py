@@ -366,6 +366,64 @@ async def test_a_leader_calls_the_own_unit_and_who_leads_the_watch_calls_all(cha
         await chat.pass_minutes(15)
 
 
+async def call_by_card(chat: Chat, name: str, verb: str = "call") -> None:
+    """Ask for the card, and press it."""
+    await chat[name].say("点名")
+    await chat[name].press(chat[name].card("马上点哪一个"), verb)
+
+
+async def test_input_23_however_often_one_card_s_button_is_pressed_it_is_one_roll_call(chat: Chat) -> None:
+    await chat["简局"].say("点名")
+    card = chat["简局"].card("马上点哪一个")
+    for _ in range(20):
+        await chat["简局"].press_token("call:0", message_id=card.id)
+    assert len(await chat.find(RollCall)) == 1
+    assert "点名已发出" in card.text and card.choices == ()
+
+
+async def test_input_64_while_one_runs_another_of_the_same_is_called_only_when_confirmed(chat: Chat) -> None:
+    await call_by_card(chat, "简局")
+    await call_by_card(chat, "欧办")
+    assert len(await chat.find(RollCall)) == 1
+    card = chat["欧办"].card("已有一次进行中")
+    assert card.verbs == ["call_again"]
+    for _ in range(3):
+        await chat["欧办"].press_token("call_again:0", message_id=card.id)
+    assert len(await chat.find(RollCall)) == 2
+
+
+async def test_a_leader_whose_unit_is_asked_already_is_asked_first_and_the_office_is_not(chat: Chat) -> None:
+    await call_by_card(chat, "李领")
+    await call_by_card(chat, "简局")
+    assert [one.due_count for one in await chat.find(RollCall)] == [2, 5]
+    await call_by_card(chat, "李领")
+    assert chat["李领"].saw("已有一次进行中") and len(await chat.find(RollCall)) == 2
+
+
+async def test_one_word_answers_every_call_that_runs_however_many(chat: Chat) -> None:
+    for number in range(25):
+        await call(chat, slot=f"s{number}")
+    await chat["邓值"].say("到")
+    assert {one.result for one in await chat.find(Answer, officer_id="o-邓值")} == {Result.present}
+
+
+async def test_after_the_close_the_card_has_no_buttons_and_what_is_written_is_still_kept(chat: Chat) -> None:
+    await call(chat)
+    card = chat["邓值"].card(QUESTION)
+    await chat.pass_minutes(10)
+    assert "已结束" in card.text and card.choices == ()
+    chat.clock.advance(seconds=1)
+    await chat["邓值"].say("到")
+    assert chat["邓值"].saw("已留存")
+    assert (await line_of(chat, "邓值")).answered_at is not None
+
+
+async def test_while_the_window_is_open_status_says_they_are_waited_for(chat: Chat) -> None:
+    await call(chat)
+    await chat["简局"].say("状态")
+    assert chat["简局"].saw("等待 5") and not chat["简局"].saw("未应答 5")
+
+
 async def test_input_64_how_many_a_roll_call_will_ask_stands_on_its_button(chat: Chat) -> None:
     for name, due in (("李领", 2), ("简局", 5)):
         await chat[name].say("点名")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+from functools import partial
 
 import pytest
 
@@ -188,6 +189,20 @@ async def test_two_people_acting_at_once_leave_one_act_and_two_polite_answers(wo
     )
     said = sorted(answer.headers["location"].rpartition("=")[2] for answer in answers)
     assert said == ["already_signed", "already_signed", "signed"]
+
+
+async def test_input_64_while_a_roll_call_runs_a_second_one_is_asked_about_first(world: World) -> None:
+    client = await world.signed_in("o-jian")
+    press = partial(world.press, client, "/roll-calls/start", plan=PLAN.name)
+    await press(nonce="nonce-first")
+    answer = await press(nonce="nonce-second")
+    page = await client.get(answer.headers["location"])
+    assert "还要再点一次" in page.text and 'name="again"' in page.text
+    async with world.door.read() as store:
+        assert await store.count(RollCall, plan=PLAN.name) == 1
+    await press(nonce="nonce-third", again="1")
+    async with world.door.read() as store:
+        assert await store.count(RollCall, plan=PLAN.name) == 2
 
 
 async def test_a_roll_call_is_started_once_and_its_ledger_sums(world: World) -> None:

@@ -53,6 +53,17 @@ async def test_without_a_desk_the_roll_call_waits_and_says_so(cli: Cli) -> None:
     assert called.due_count == 1 and called.slot.startswith("manual-")
 
 
+async def test_input_64_a_second_start_while_one_runs_is_refused_unless_it_is_meant(cli: Cli) -> None:
+    cli.write(PLANS)
+    await fill(cli)
+    assert cli("roll-call", "start", "每日点名").code == 0
+    done = cli("roll-call", "start", "每日点名")
+    assert done.code == 1 and "进行中" in done.err and "--again" in done.err
+    assert cli("roll-call", "start", "每日点名", "--again").code == 0
+    async with cli.office() as office, office.door.read() as store:
+        assert await store.count(RollCall) == 2
+
+
 def test_a_plan_that_does_not_exist_is_named_with_those_that_do(cli: Cli) -> None:
     cli.write(PLANS)
     done = cli("roll-call", "start", "每日点")

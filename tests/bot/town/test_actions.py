@@ -20,6 +20,7 @@ from incidents.model import Incident, Place
 from roster.model import Answer, Officer, RollCall, RollCallState
 from tests.bot.channels.webchat_world import StoringIntake
 from tests.bot.town.places import NOON, Town, open_town
+from web.demo import Runs
 
 VILLAGE, OFFICER, LEADER, OFFICE = (phone.officer.id for phone in read_register().phones)
 
@@ -74,6 +75,14 @@ async def test_the_roll_is_called_on_the_phones_of_one_unit_only(town: Town, act
     assert {one.officer_id for one in answers} == {VILLAGE, OFFICER, LEADER}
     assert {one.officer_id for one in letters} == {VILLAGE, OFFICER, LEADER}
     assert (call.due_count, call.called_by) == (3, OFFICE)
+
+
+async def test_a_second_press_while_a_roll_call_runs_calls_no_other(town: Town, actions: TownActions) -> None:
+    await actions.roll_call()
+    with pytest.raises(Runs):
+        await actions.roll_call()
+    async with town.door.read() as store:
+        assert await store.count(RollCall, state=RollCallState.open) == 1
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,9 @@ def _roll_calls(add: Any) -> None:
     add("roll_call_missed", {"plan": "夜间点名", "slot_at": at("02:00"), "now": at("03:14")})
     plans = ["早点名", "夜间点名"]
     add("roll_call_offer", {"plans": plans, "due": [26, 8]}, Choice("call", "0"), Choice("call", "1"))
+    running = {"plan": "夜间抽查", "due": 26, "called_at": at("03:10"), "closes_at": at("03:20")}
+    add("roll_call_running", running, Choice("call_again", "0"))
+    add("roll_call_over", {"plan": "夜间抽查", "closes_at": at("03:20")})
     add("roll_call_offer without plans", {"plans": []})
     add("roll_call_started", {"plan": "夜间点名", "due": 26, "closes_at": at("03:24")})
     add("verdict_needs_reason", {"ref": ID})

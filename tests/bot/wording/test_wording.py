@@ -1,7 +1,9 @@
 """Every notice reads well with its facts, and still goes out without them or with hostile ones."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -294,3 +296,17 @@ def test_words_follow_the_policy() -> None:
     assert Wording.of(policy) == Wording(
         "Duty office", "Europe/London", "en", "https://d.example", {"gate": "Gate"}
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_exact"), [(40, True), (179, True), (180, False), (60, False), (401, False)]
+)
+def test_the_next_minutes_are_told_to_the_second(seconds: int, is_exact: bool) -> None:
+    closes_at = NOW.astimezone(ZoneInfo("Asia/Shanghai")).replace(second=0) + timedelta(seconds=seconds)
+    told = text_of(ZH, "answer_after_close", {"plan": "夜间点名", "closes_at": closes_at.isoformat()})
+    assert f"已在 {closes_at.strftime('%H:%M:%S' if is_exact else '%H:%M')} 截止" in told
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(7.9, "7 分钟"), (0.4, "不到 1 分钟"), (1.0, "1 分钟")])
+def test_ages_are_whole_minutes(minutes: float, said: str) -> None:
+    assert said in text_of(ZH, "sign_in_code", {"code": "1", "minutes": minutes})

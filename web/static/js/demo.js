@@ -56,7 +56,8 @@ for (const button of document.querySelectorAll("[data-press]")) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     const response = await fetch(button.dataset.press, { method: "POST" }).catch(() => null);
-    say(response?.ok ? button.dataset.done : button.dataset.fault);
+    const told = response?.status === 409 ? button.dataset.runs : button.dataset.fault;
+    say(response?.ok ? button.dataset.done : told);
     setTimeout(() => (button.disabled = false), 1200);
   });
 }
