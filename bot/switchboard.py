@@ -12,7 +12,7 @@ from bot.intake import hear_job
 from desk import enrolment
 from desk.model import Inbound, InboxRow, InboxState, Job
 from desk.ports import Channel, Desk, Door, Postpone, Unavailable, WorkQueue
-from handlers.flow import Flow, signs_of
+from handlers.flow import Flow, signs_of, split_command
 from roster.model import Account, Officer
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ FLOOD_BATCH = 4
 SWEEP_BATCH = 40
 WRITING_SECONDS = 0.05  # Nobody else can write meanwhile: so long a sweep's transaction should be, about.
 SWEEP_AGAIN = timedelta(seconds=1)
+SPEAKS_ON = ("report", "acknowledge")  # Flows that keep themselves what is said after their word.
 UNHEARD = (InboxState.new, InboxState.failing)
 
 
@@ -166,7 +167,12 @@ class Switchboard:
     async def _answer(self, desk: Desk, message: Inbound, officer: Officer | None) -> None:
         flow = await self._flow_for(desk, message, officer)
         if officer is not None:
-            await flow.hear(desk, message, officer)
+            command, more = split_command(message)
+            if more is not None and flow.name not in SPEAKS_ON:
+                await flow.hear(desk, command, officer)
+                await self._signs["/report"].hear(desk, more, officer)
+            else:
+                await flow.hear(desk, message, officer)
         elif flow.hear_stranger is not None:
             await flow.hear_stranger(desk, message)
 

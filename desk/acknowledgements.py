@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from desk.clocks import start_clocks
 from desk.escalations import PAGE, page_facts
 from desk.letters import amend, cards, tell, withdraw
 from desk.model import Choice, Notice
@@ -77,8 +78,8 @@ async def hand_on(desk: Desk, incident_id: str, officer: Officer, to_officer_id:
 
 async def close(
     desk: Desk, incident_id: str, officer: Officer, outcome: str, state: State = State.closed
-) -> Incident:
-    """办结 (or 不属实, 重复): the outcome is the 终报, and the reporter is told it."""
+) -> Report:
+    """办结 (or 不属实, 重复): the outcome is the 终报, which is returned, and the reporter is told it."""
     incident = await _read(desk, incident_id)
     require(officer, Action.close, incident)
     closed = await _write(desk, incident, _ended(incident, officer, outcome, desk, state))
@@ -109,7 +110,37 @@ async def close(
         amend(desk, card, Notice("page_closed", facts))
     if incident.reporter_id and incident.reporter_id != officer.id:
         tell(desk, incident.reporter_id, Notice("reporter_closed", facts), subject=subject)
-    return closed
+    return report
+
+
+async def check_close(desk: Desk, incident_id: str, officer: Officer) -> None:
+    """Raise what `close` would raise, before anybody is asked for an outcome."""
+    incident = await _read(desk, incident_id)
+    require(officer, Action.close, incident)
+    lifecycle.close(incident, officer.id, "-", desk.now)
+
+
+def reopened(incident: Incident) -> Notice:
+    """What whoever has it again is told."""
+    choices = (Choice("close", incident.id), Choice("hand", incident.id))
+    return Notice("reopened", {"number": incident.number}, choices)
+
+
+async def reopen(desk: Desk, incident_id: str, officer: Officer) -> Incident:
+    """重新办理: it was not over, and whoever says so has it; the reporter is told. Raises NotOpen or NotAllowed."""
+    incident = await _read(desk, incident_id)
+    require(officer, Action.close, incident)
+    again = deadlines.set_clocks(lifecycle.reopen(incident, officer.id, desk.now), desk.now, desk.minutes(1))
+    opened = await _write(desk, incident, again)
+    subject = f"incident:{incident.id}"
+    desk.log(
+        "reopened", subject, officer.id, number=incident.number, by=officer.name, was=incident.state.value
+    )
+    start_clocks(desk, opened)
+    if incident.reporter_id and incident.reporter_id != officer.id:
+        facts = {"number": incident.number, "by": officer.name, "by_phone": officer.phone}
+        tell(desk, incident.reporter_id, Notice("reporter_reopened", facts), subject=subject)
+    return opened
 
 
 def _ended(incident: Incident, officer: Officer, outcome: str, desk: Desk, state: State) -> Incident:

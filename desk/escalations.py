@@ -26,7 +26,7 @@ async def step(desk: Desk, incident_id: str) -> None:
         incident = await _advance(desk, incident, people)
         if people:
             facts = {**await page_facts(desk, incident), "walk": walk, "step": number}
-            _page(desk, incident, people, facts, due.channels)
+            await _page(desk, incident, people, facts, due.channels)
             break
         desk.log(
             "step_unheld", f"incident:{incident.id}", number=incident.number, step=number, to=list(due.to)
@@ -110,10 +110,13 @@ async def _watchers(desk: Desk, incident: Incident, *, overdue: bool) -> list[st
 
 
 async def _people(desk: Desk, incident: Incident, due: Step) -> list[Officer]:
+    """Whom a rung means, but for whoever reported it: they know, and are nobody who heard."""
     people: list[Officer] = []
     for word in due.to:
         people += [
-            officer for officer in await resolve(desk, word, incident.unit_id) if officer not in people
+            officer
+            for officer in await resolve(desk, word, incident.unit_id)
+            if officer not in people and officer.id != incident.reporter_id
         ]
     return people
 
@@ -136,7 +139,7 @@ def _with(heard_by: tuple[str, ...], people: list[Officer]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*heard_by, *(officer.id for officer in people))))
 
 
-def _page(
+async def _page(
     desk: Desk,
     incident: Incident,
     people: list[Officer],
@@ -145,8 +148,11 @@ def _page(
 ) -> None:
     subject = f"incident:{incident.id}"
     choices = (Choice("sign", incident.id), Choice("hand", incident.id))
+    heard = await names(desk, list(incident.heard_by))
     for officer in people:
-        tell(desk, officer.id, Notice(PAGE, facts, choices), subject=subject, channels=channels)
+        others = [name for name in heard if name != officer.name]
+        told = Notice(PAGE, {**facts, "heard": others}, choices)
+        tell(desk, officer.id, told, subject=subject, channels=channels)
     walk, number = facts["walk"], facts["step"]
     kind = "escalated" if walk or number else "paged"
     desk.log(
@@ -183,13 +189,14 @@ async def _fall_back(desk: Desk, incident: Incident, walk: int, first: int) -> I
     """The whole ladder reaches nobody: the next fallback people are paged and the board turns red."""
     subject, words = f"incident:{incident.id}", desk.policy.fallback
     for number in range(first, len(words)):
-        people = await resolve(desk, words[number], incident.unit_id)
+        found = await resolve(desk, words[number], incident.unit_id)
+        people = [one for one in found if one.id != incident.reporter_id] or found
         if not people:
             continue
         desk.log("ladder_empty", subject, number=incident.number, told=[one.name for one in people])
         incident = await desk.store.change(incident, heard_by=_with(incident.heard_by, people))
         facts = {**await page_facts(desk, incident), "walk": walk, "step": FALLBACK_STEP, "fallback": number}
-        _page(desk, incident, people, facts)
+        await _page(desk, incident, people, facts)
         return incident
     desk.log("ladder_empty", subject, number=incident.number, told=[])
     return incident

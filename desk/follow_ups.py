@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from desk.clocks import schedule_clocks, start_clocks
 from desk.letters import tell
-from desk.model import Inbound, Letter, LetterState, Notice
-from desk.permissions import may_see
+from desk.model import Choice, Inbound, Letter, LetterState, Notice
+from desk.permissions import may_reopen, may_see
 from desk.ports import Desk
 from desk.recipients import leaders_of
 from desk.said import incident_of
@@ -193,18 +193,21 @@ async def _tell_holders(
         "severity": incident.severity.value,
         "severity_set": bool(incident.severity_set_by),
     }
-    for officer_id in await _holders(desk, incident):
-        if officer_id != officer.id:
-            await _tell_or_gather(desk, officer_id, Notice(ARRIVED, facts), incident, at_once=at_once)
+    for reader in await _holders(desk, incident):
+        if reader.id != officer.id:
+            choices = (Choice("reopen", incident.id),) if may_reopen(reader, incident) else ()
+            notice = Notice(ARRIVED, facts, choices)
+            await _tell_or_gather(desk, reader.id, notice, incident, at_once=at_once)
 
 
-async def _holders(desk: Desk, incident: Incident) -> list[str]:
+async def _holders(desk: Desk, incident: Incident) -> list[Officer]:
     """Who has it, else everybody who was asked to; after its end also whoever leads the watch now."""
     holder = incident.signed_by or incident.assigned_to
     people = [holder] if holder else list(incident.heard_by)
     if incident.state not in OPEN_STATES:
         people += [leader.id for leader in await leaders_of(desk, incident.unit_id)]
-    return list(dict.fromkeys(people))
+    found = {one.id: one for one in await desk.store.find(Officer, id_in=list(dict.fromkeys(people)))}
+    return [found[one] for one in dict.fromkeys(people) if one in found]
 
 
 async def _tell_or_gather(

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from incidents.model import Incident
+from incidents.model import Incident, State
 from roster.model import Officer, Role
 
 
@@ -73,6 +73,11 @@ def may_see(officer: Officer, incident: Incident) -> bool:
         or officer.id in incident.heard_by
         or incident.assigned_to == officer.id
     )
+
+
+def may_reopen(officer: Officer, incident: Incident) -> bool:
+    """Whether this officer may say that an ended incident was not over."""
+    return incident.state in (State.closed, State.unfounded) and may(officer, Action.close, incident)
 
 
 def require(officer: Officer, action: Action, incident: Incident | None = None, *, unit_id: str = "") -> None:

@@ -3,16 +3,20 @@
 from dataclasses import replace
 from typing import Any
 
+from desk.acknowledgements import reopen, reopened
 from desk.attachments import keep_files
 from desk.clocks import schedule_clocks, start_clocks
 from desk.filing import Taken, file, unit_names
+from desk.letters import tell
 from desk.model import Inbound, Setting
-from desk.permissions import Action, require
+from desk.permissions import Action, may_reopen, require
 from desk.ports import Desk
 from desk.said import remember, report_of_album
 from incidents import deadlines, intake, lifecycle
 from incidents.model import Draft, Incident, Report, ReportKind, Severity
 from roster.model import Officer
+
+SEPARABLE = (ReportKind.follow_up, ReportKind.final)
 
 __all__ = [
     "Taken",
@@ -111,14 +115,21 @@ async def cancel(desk: Desk, officer: Officer) -> Draft | None:
 
 
 async def separate(desk: Desk, message: Inbound, officer: Officer, report_id: str) -> Taken | None:
-    """另报一件: what was taken as a follow-up is an event of its own; the report stays, and is separated once."""
+    """另报一件: what was taken as a follow-up or an outcome is an event of its own; it stays, and is separated once.
+
+    An incident ended by words that were no outcome goes on."""
     report = await desk.store.get(Report, report_id)
-    if report is None or report.reporter_id != officer.id or report.kind is not ReportKind.follow_up:
+    if report is None or report.reporter_id != officer.id or report.kind not in SEPARABLE:
         return None
     [is_first] = await desk.store.add_new(Setting(f"separated/{report.id}", desk.now.isoformat()))
     if not is_first:
         return None
     desk.log("report_separated", f"incident:{report.incident_id}", officer.id, sequence=report.sequence)
+    incident = await desk.store.get(Incident, report.incident_id)
+    is_outcome = incident is not None and report.kind is ReportKind.final and incident.outcome == report.text
+    if incident is not None and is_outcome and may_reopen(officer, incident):
+        await reopen(desk, incident.id, officer)
+        tell(desk, officer.id, reopened(incident), subject=f"incident:{incident.id}")
     draft = await _new_draft(desk, message, officer)
     added = intake.add(
         draft,

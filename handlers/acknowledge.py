@@ -1,150 +1,85 @@
 """签收 · 转办 · 办结: by button, or in words ("签收 ZS-20261123-004", or alone when only one can be meant)."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from desk import acknowledgements, asked
 from desk.attachments import keep_files
-from desk.escalations import PAGE, page_facts
-from desk.follow_ups import incident_spoken_of, letter_answered
+from desk.escalations import page_facts
 from desk.model import Choice, Inbound, Notice
-from desk.permissions import Action, NotAllowed, may_see, require
+from desk.permissions import Action, NotAllowed, require
 from desk.ports import Desk
 from desk.recipients import names, shifts_now
-from handlers import mine
+from handlers import reporting, wishes
 from handlers.flow import Flow, say
-from incidents.intake import find_number, says_something
-from incidents.lifecycle import AlreadySigned, NoOutcome, NotOpen, NotSigned
-from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, State
-from roster.answers import reads_as_answer
+from handlers.wishes import CHOICES_MAX, Asked
+from incidents.lifecycle import AlreadySigned, NotOpen, NotSigned
+from incidents.model import OPEN_STATES, Incident, State
+from incidents.telling import outcome_fault, tells_of_event
 from roster.model import Officer, Role
 
-WORDS = {"签收": "sign", "收到": "sign", "转办": "hand", "办结": "close", "不属实": "unfounded"}
-COURTESY = "收到"  # Signs only as the bare answer to a page: everybody says it to everything.
-EDGES = " \t\r\n,，.。:：;；!！、"
-CHOICES_MAX = 8
-NUMBER_WITHIN = 60  # Characters; a number farther on stays in the words.
-OUTCOME = "outcome"  # What `desk.asked` calls the question for the outcome.
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What somebody wants done, with which incident, and what else they said."""
-
-    verb: str
-    incident: Incident | None
-    rest: str = ""
-    is_unclear: bool = False  # Several incidents may be meant.
+ENDS = ("close", "unfounded")
 
 
 async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
-    """Do what a button or words ask, or say politely why not."""
-    wish = await (_pressed if message.kind == "choice" else _worded)(desk, message, officer)
-    incident = wish.incident
-    if wish.is_unclear:
-        await mine.hear(desk, message, officer)
+    """Do what a button or words ask, or say politely why not; what else was said is never thrown away."""
+    wish = await (wishes.pressed if message.kind == "choice" else wishes.worded)(desk, message, officer)
+    if wish.several:
+        await _ask_which(desk, message, officer, wish)
+        await _keep_rest(desk, message, officer, wish)
         return
-    if incident is None:
-        say(desk, message, officer, Notice("incident_unknown", {}))
+    if wish.incident is None:
+        facts = {"number": wish.number, "kept": _has_more(message, wish)}
+        say(desk, message, officer, Notice("incident_unknown", facts))
+        await _keep_rest(desk, message, officer, wish)
         return
-    subject = f"incident:{incident.id}"
+    fault = await _do_politely(desk, message, officer, wish, wish.incident)
+    if fault is not None:
+        say(desk, message, officer, fault, subject=f"incident:{wish.incident.id}")
+    await _keep_rest(desk, message, officer, wish, is_done=fault is None)
+
+
+async def _do_politely(
+    desk: Desk, message: Inbound, officer: Officer, wish: Asked, incident: Incident
+) -> Notice | None:
+    """Do it; returns what to say when it cannot be done."""
     try:
         await _do(desk, message, officer, wish, incident)
-        await keep_files(desk, message, officer, incident_id=incident.id)
     except AlreadySigned as already:
         [name] = await names(desk, [already.by])
-        facts = {"number": incident.number, "by": name, "at": already.at.isoformat()}
-        say(desk, message, officer, Notice("already_signed", facts), subject=subject)
+        return Notice("already_signed", {"number": incident.number, "by": name, "at": already.at.isoformat()})
     except NotOpen as ended:
-        facts = {"number": incident.number, "state": ended.state.value}
-        say(desk, message, officer, Notice("incident_ended", facts), subject=subject)
+        return Notice("incident_ended", {"number": incident.number, "state": ended.state.value})
     except NotSigned:
-        notice = Notice("sign_first", {"number": incident.number}, (Choice("sign", incident.id),))
-        say(desk, message, officer, notice, subject=subject)
-    except NoOutcome:
-        await _ask_outcome(desk, message, officer, incident)
+        return Notice("sign_first", {"number": incident.number}, (Choice("sign", incident.id),))
     except NotAllowed:
-        desk.log("choice_refused", subject, officer.id, verb=wish.verb)
-        say(desk, message, officer, Notice("not_allowed", {}))
+        desk.log("choice_refused", f"incident:{incident.id}", officer.id, verb=wish.verb)
+        return Notice("not_allowed", {})
+    return None
 
 
-async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
-    """Words that begin with 签收, 转办, 办结 or 不属实, or the outcome the desk asked for."""
-    if message.edited or message.forwarded or message.kind == "choice":
+def _has_more(message: Inbound, wish: Asked, *, is_done: bool = False) -> bool:
+    """Whether words or files are left that are more than the act's own argument."""
+    is_spent = wish.is_certain or wish.verb in ("to", "incident") or (is_done and wish.verb in ENDS)
+    if message.kind == "choice" or is_spent:
         return False
-    text = message.text.strip()
-    word = _word_of(text)
-    if not word:
-        return await _is_outcome(desk, message, officer)
-    rest = text[len(word) :]
-    if word == COURTESY:
-        letter = await letter_answered(desk, message) if not rest.strip(EDGES) else None
-        return letter is not None and letter.kind == PAGE
-    if find_number(text, desk.policy.number_prefix) or not rest or rest[0] in EDGES:
-        return True
-    return bool(message.reply_to) and await incident_spoken_of(desk, message, officer) is not None
+    return tells_of_event(wish.rest) or (not is_done and bool(message.files or message.place))
 
 
-async def _is_outcome(desk: Desk, message: Inbound, officer: Officer) -> bool:
-    text = message.text
-    if message.kind != "text" or message.place or not says_something(text) or reads_as_answer(text).kind:
-        return False
-    incident_id = await asked.asked(desk, officer.id, OUTCOME)
-    if not incident_id:
-        return False
-    named = await incident_spoken_of(desk, message, officer)
-    return named is None or named.id == incident_id
-
-
-async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> Asked:
-    ref, _, rest = message.ref.partition(":")
-    incident = await desk.store.get(Incident, ref)
-    if incident is None or not may_see(officer, incident):
-        subject = f"incident:{incident.id}" if incident else f"officer:{officer.id}"
-        desk.log("choice_refused", subject, officer.id, verb=message.verb)
-        return Asked(message.verb, None)
-    return Asked("incident" if message.stale else message.verb, incident, rest)
-
-
-async def _worded(desk: Desk, message: Inbound, officer: Officer) -> Asked:
-    text = message.text.strip()
-    word = _word_of(text)
-    if not word:
-        incident_id = await asked.asked(desk, officer.id, OUTCOME)
-        return Asked("close", await desk.store.get(Incident, incident_id), text)
-    verb, said = WORDS[word], text[len(word) :]
-    incident = await incident_spoken_of(desk, message, officer)
-    if incident is not None:
-        prefix = desk.policy.number_prefix
-        found = find_number(said, prefix)
-        rest = _without_number(said, found, prefix) if found else said
-        return Asked(verb, incident, rest.strip(EDGES))
-    if find_number(text, desk.policy.number_prefix):
-        return Asked(verb, None)
-    meant = await _may_be_meant(desk, officer, verb)
-    return Asked(verb, meant[0] if len(meant) == 1 else None, said.strip(EDGES), len(meant) > 1)
-
-
-def _word_of(text: str) -> str:
-    return next((one for one in WORDS if text.startswith(one)), "")
-
-
-def _without_number(text: str, number: str, prefix: str) -> str:
-    """The words around a number that stands near the beginning, however it is spelled."""
-    head = text[:NUMBER_WITHIN]
-    ends = (end for end in range(1, len(head) + 1) if find_number(head[:end], prefix) == number)
-    end = next(ends, 0)
-    starts = [start for start in range(end) if find_number(head[start:end], prefix) == number]
-    return text[: starts[-1]] + text[end:] if starts else text
-
-
-async def _may_be_meant(desk: Desk, officer: Officer, verb: str) -> list[Incident]:
-    """Without a number: what waits for this person's signature, or what they signed for."""
-    if verb == "sign":
-        unsigned = await desk.store.find(Incident, state_in=list(UNSIGNED_STATES), order=("-id",), limit=200)
-        return [one for one in unsigned if officer.id in one.heard_by or officer.id == one.assigned_to]
-    return await desk.store.find(
-        Incident, state=State.verifying, signed_by=officer.id, order=("-id",), limit=CHOICES_MAX
-    )
+async def _keep_rest(
+    desk: Desk, message: Inbound, officer: Officer, wish: Asked, *, is_done: bool = False
+) -> None:
+    """What was said or sent with the act joins the incident it named, else it is a report of its own."""
+    more = replace(message, text=wish.rest)
+    if _has_more(message, wish, is_done=is_done):
+        incident = (
+            await desk.store.get(Incident, wish.incident.id) if wish.incident and wish.is_named else None
+        )
+        if incident is not None:
+            await reporting.add(desk, more, officer, incident)
+        else:
+            await reporting.tell_anew(desk, more, officer)
+    elif is_done and wish.incident is not None and wish.verb not in ENDS:
+        await keep_files(desk, message, officer, incident_id=wish.incident.id)
 
 
 async def _do(desk: Desk, message: Inbound, officer: Officer, wish: Asked, incident: Incident) -> None:
@@ -157,14 +92,11 @@ async def _do(desk: Desk, message: Inbound, officer: Officer, wish: Asked, incid
         await _hand(desk, message, officer, incident, wish.rest)
     elif wish.verb == "to":
         await _hand_on(desk, message, officer, incident, wish.rest)
-    elif wish.verb == "close" and not wish.rest:
-        await _ask_outcome(desk, message, officer, incident)
-    elif wish.verb in ("close", "unfounded"):
-        state = State.unfounded if wish.verb == "unfounded" else State.closed
-        await acknowledgements.close(desk, incident.id, officer, wish.rest or "经核实，情况不属实", state)
-        await asked.answered(desk, officer.id)
-        facts = {"number": number, "state": state.value}
-        say(desk, message, officer, Notice("closed", facts), subject=subject)
+    elif wish.verb == "reopen":
+        await acknowledgements.reopen(desk, incident.id, officer)
+        say(desk, message, officer, acknowledgements.reopened(incident), subject=subject)
+    elif wish.verb in ENDS:
+        await _end(desk, message, officer, wish, incident)
     else:
         page = await page_facts(desk, incident)
         choices = _after_sign(incident) if incident.signed_by else (Choice("sign", incident.id),)
@@ -173,10 +105,72 @@ async def _do(desk: Desk, message: Inbound, officer: Officer, wish: Asked, incid
         say(desk, message, officer, notice, subject=subject)
 
 
+async def _end(desk: Desk, message: Inbound, officer: Officer, wish: Asked, incident: Incident) -> None:
+    """办结 or 不属实, unless the words tell of danger: then they are a report, or the sender says what they are."""
+    await acknowledgements.check_close(desk, incident.id, officer)
+    is_unfounded = wish.verb == "unfounded"
+    if not wish.rest and not is_unfounded:
+        await keep_files(desk, message, officer, incident_id=incident.id)
+        await _ask_outcome(desk, message, officer, incident)
+        return
+    fault = (
+        ""
+        if wish.is_certain
+        else outcome_fault(
+            wish.rest, is_named=wish.is_named, is_answer=wish.is_answer, is_unfounded=is_unfounded
+        )
+    )
+    await asked.answered(desk, officer.id)
+    subject = f"incident:{incident.id}"
+    if fault == "another":
+        say(desk, message, officer, Notice("not_closed", {"number": incident.number}), subject=subject)
+        await reporting.tell_anew(desk, replace(message, text=wish.rest), officer)
+    elif fault == "doubt":
+        await _ask_if_outcome(desk, message, officer, wish, incident)
+    else:
+        state = State.unfounded if is_unfounded else State.closed
+        outcome = wish.rest or "经核实，情况不属实"
+        final = await acknowledgements.close(desk, incident.id, officer, outcome, state)
+        await keep_files(desk, message, officer, incident_id=incident.id)
+        facts = {"number": incident.number, "state": state.value}
+        choices = (Choice("separate", final.id),)
+        say(desk, message, officer, Notice("closed", facts, choices), subject=subject)
+
+
+async def _ask_if_outcome(
+    desk: Desk, message: Inbound, officer: Officer, wish: Asked, incident: Incident
+) -> None:
+    """The words are kept as a follow-up at once, and their sender says whether they end the incident."""
+    report = await reporting.keep(desk, replace(message, text=wish.rest), officer, incident)
+    if report is None:
+        return
+    facts = {"number": incident.number, "nth": report.sequence - 1}
+    ref = f"{report.id}:unfounded" if wish.verb == "unfounded" else report.id
+    choices = (Choice("outcome", ref), Choice("separate", report.id))
+    notice = Notice("outcome_doubtful", facts, choices)
+    say(desk, message, officer, notice, subject=f"incident:{incident.id}")
+
+
+async def _ask_which(desk: Desk, message: Inbound, officer: Officer, wish: Asked) -> None:
+    """Several may be meant: one button each; the words that came with the verb wait for the press."""
+    if wish.rest and wish.verb in ENDS and not tells_of_event(wish.rest):
+        await asked.ask(desk, officer.id, wishes.WHICH, f"{wish.verb} {wish.rest[: wishes.REST_MAX]}")
+    which = [{"number": one.number, "title": one.title} for one in wish.several]
+    choices = tuple(_again(wish.verb, one.id) for one in wish.several)
+    say(desk, message, officer, Notice("which_incident", {"which": which}, choices))
+
+
+def _again(verb: str, incident_id: str) -> Choice:
+    if verb == "sign":
+        return Choice("sign", incident_id)
+    if verb == "hand":
+        return Choice("hand", incident_id)
+    return Choice("unfounded" if verb == "unfounded" else "close", incident_id)
+
+
 async def _ask_outcome(desk: Desk, message: Inbound, officer: Officer, incident: Incident) -> None:
     """办结 needs its outcome: the next plain words are it, and so are words with the number at any time."""
-    if incident.state in OPEN_STATES:
-        await asked.ask(desk, officer.id, OUTCOME, incident.id)
+    await asked.ask(desk, officer.id, wishes.OUTCOME, incident.id)
     notice = Notice("outcome_asked", {"number": incident.number})
     say(desk, message, officer, notice, subject=f"incident:{incident.id}")
 
@@ -230,7 +224,7 @@ async def _offer_colleagues(desk: Desk, message: Inbound, officer: Officer, inci
 flow = Flow(
     "acknowledge",
     hear,
-    verbs=("sign", "hand", "to", "close", "unfounded", "incident"),
-    wants=wants,
+    verbs=("sign", "hand", "to", "close", "unfounded", "incident", "outcome", "reopen"),
+    wants=wishes.wants,
     rank=50,
 )

@@ -3,14 +3,16 @@
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from desk.letters import reply
 from desk.model import Inbound, Notice
 from desk.ports import Desk
+from incidents.telling import tells_of_event
 from roster.model import Officer
 
 Hear = Callable[[Desk, Inbound, Officer], Awaitable[None]]
+LEADS = ("绑定",)  # Words besides commands that stand in front of an argument.
 HearStranger = Callable[[Desk, Inbound], Awaitable[None]]
 Wants = Callable[[Desk, Inbound, Officer], Awaitable[bool]]
 
@@ -55,6 +57,24 @@ def signs_of(flow: Flow) -> list[str]:
         *flow.leads,
         *(f"[{one}]" for one in flow.verbs),
     ]
+
+
+def split_command(message: Inbound) -> tuple[Inbound, Inbound | None]:
+    """The command alone, and what else came with it when that tells of an event or is more than words.
+
+    Whoever writes /mine and a cry for help after it is answered, and reported."""
+    first, *rest = message.text.split(maxsplit=1) or [""]
+    is_start = message.kind == "start"
+    words = message.text if is_start else rest[0] if rest else ""
+    is_command = is_start or (message.kind in ("text", "media", "place") and first.startswith("/"))
+    is_event = tells_of_event(words)
+    if not (is_command or first in LEADS) or not (is_event or message.files or message.place):
+        return message, None
+    name = "" if is_start else first.partition("@")[0].lower()
+    code = "" if is_event else words  # A code may follow 绑定, and a picture come with it.
+    kind = "start" if is_start else "text"
+    alone = replace(message, kind=kind, text=f"{name} {code}".strip(), files=(), place=None)
+    return alone, replace(message, kind="media" if message.files else "text", text=words if is_event else "")
 
 
 def _refuse_doubles(flows: list[Flow]) -> None:

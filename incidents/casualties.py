@@ -42,6 +42,16 @@ LOSS = re.compile(
     rf"(?P<after>{FIGURE})\s*(?:多|余)?\s*(?P<more>[万亿千百]*)\s*(?:多|余)?\s*元?"
     rf"|(?P<before>{FIGURE})\s*(?:多|余)?\s*(?P<more_before>[万亿]*)\s*元?(?:人民币)?的?(?:直接)?(?:经济|财产)?损失"
 )
+# People who may be shut in somewhere, said without a figure.
+_CALLS = (
+    r"(?:喊|叫救|呼救|求救|敲|拍门|拍窗|哭|"
+    r"被困|受困|困在|困住|没出来|没有出来|出不来|下不来|下不去|没逃出|被埋|被压)"
+)
+MAYBE_TRAPPED = re.compile(
+    rf"(?:有|听[到见])[^,，。;；!！?？、\n]{{0,3}}人[^,，。;；!！?？\n]{{0,10}}{_CALLS}|救命|(?:里面|屋里|楼上|车里|水里|井下)(?:还|好像|可能|似乎)?有[^,，。;；]{{0,2}}人"
+    r"|有[^,，。;；!！?？、\n]{0,3}人[^,，。;；!！?？\n]{0,4}(?:在|还在)(?:里面|屋里|楼上|车里|水里|井下)"
+)
+NOBODY_BEFORE = re.compile(r"(?:没|没有|无|未|未发现|未见|是否|有没)$")
 CLAUSES = re.compile(r"[,，。.;；!！?？、\n]+(?!\d)|(?<!\d)[,，]")
 SCALE = {"百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
@@ -91,6 +101,12 @@ def merge_casualties(old: Casualties | None, new: Casualties | None) -> Casualti
 def is_known(casualties: Casualties | None) -> bool:
     """Whether anything at all is known of people harmed."""
     return casualties is not None and casualties != Casualties(loss_yuan=casualties.loss_yuan)
+
+
+def maybe_trapped(text: str) -> bool:
+    """Whether a text hints that people are shut in somewhere without saying how many."""
+    line = fold(text)
+    return any(not NOBODY_BEFORE.search(line[: found.start()][-4:]) for found in MAYBE_TRAPPED.finditer(line))
 
 
 def _read_clause(clause: str, carried: int | None, counts: dict[str, int]) -> int | None:

@@ -23,7 +23,7 @@ from bot.config.reading import hints_of
 from bot.config.settings import ELSEWHERE, schema
 from bot.sheets import people, roster, text, units
 from desk.policy import BulletinPlan
-from handlers import acknowledge
+from handlers import wishes
 from handlers.flow import find_flows
 from incidents.intake import find_number
 from incidents.model import Severity, Step
@@ -75,7 +75,7 @@ def is_understood(line: str) -> bool:
         line.split()[0] in commands
         or any(line in flow.words for flow in flows)
         or any(line == lead or line.startswith(f"{lead} ") for lead in leads)
-        or any(line.startswith(word) for word in acknowledge.WORDS)
+        or any(line.startswith(word) for word in wishes.WORDS)
         or reads_as_answer(line).kind is not None
         or find_number(line, "ZS") != ""
     )
@@ -91,7 +91,7 @@ def test_everything_a_page_tells_people_to_type_is_understood(name: str) -> None
 def test_every_command_and_word_of_every_flow_is_on_a_page() -> None:
     flows = find_flows()
     wanted = {f"/{one}" for flow in flows for one in flow.commands}
-    wanted |= {one for flow in flows for one in (*flow.words, *flow.leads)} | set(acknowledge.WORDS)
+    wanted |= {one for flow in flows for one in (*flow.words, *flow.leads)} | set(wishes.WORDS)
     shown = typed() | {one.split()[0] for one in typed()}
     assert sorted(wanted - shown) == []
 

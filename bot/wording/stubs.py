@@ -4,10 +4,10 @@
 HARMLESS = frozenset(
     """
     account_moved answer_after_close answer_edited answer_forwarded answer_recorded answer_stands attachment_missing
-    choice_stale closed draft_cancelled enrolled enrolment_refused excuse_reason help incident_ended incident_unknown
-    no_roll_call not_allowed not_yours nothing_to_cancel outage_gap outcome_asked proof_owed report_added report_asks
-    report_filed report_started roll_call_question roll_call_reminder sign_first sign_in_code signed stranger stub
-    verdict_needs_reason welcome_back
+    choice_stale closed courtesy draft_cancelled enrolled enrolment_refused excuse_reason help incident_ended
+    incident_unknown no_roll_call not_allowed not_closed not_yours nothing_to_cancel outage_gap outcome_asked
+    outcome_doubtful proof_owed reopened report_added report_asks report_filed report_started roll_call_question
+    roll_call_reminder sign_first sign_in_code signed stranger stub verdict_needs_reason welcome_back
     """.split()
 )
 ANSWERS = frozenset({"sign", "present", "excused", "trouble"})  # Choices that name nobody and nothing.

@@ -40,6 +40,16 @@ def _page(facts: Facts) -> str:
     return "escalated" if facts.get("step") or facts.get("walk") else ""
 
 
+def _unknown(facts: Facts) -> str:
+    if facts.get("kept"):
+        return "kept"
+    return "number" if facts.get("number") else ""
+
+
+def _added(facts: Facts) -> str:
+    return "ended" if facts.get("state") else _by("report")(facts)
+
+
 def _proof_owed(facts: Facts) -> str:
     proof = _by("proof")(facts)
     return f"{proof}.again" if facts.get("tried") or facts.get("distance") is not None else proof
@@ -64,7 +74,8 @@ _CHOOSE: Mapping[str, Callable[[Facts], str]] = {
     "report_asks": _asks,
     "report_started": _if("from_roll_call", "from_roll_call"),
     "report_filed": _filed,
-    "report_added": _by("report"),
+    "report_added": _added,
+    "incident_unknown": _unknown,
     "follow_up_arrived": _by("report"),
     "attachment_missing": _unless("number", "no_number"),
     "clock_warning": _by("clock"),

@@ -128,6 +128,8 @@ def _about(choice: Choice, place: int, facts: Mapping[str, Any]) -> str:
         return _one_of(facts.get("names"), place)
     if choice.verb == "call":
         return _one_of(facts.get("plans"), int(choice.ref)) if choice.ref.isdecimal() else ""
+    if facts.get("which"):
+        return _one_of(facts["which"], place)
     return _one_of(facts.get("to_sign"), place) if choice.verb == "sign" else ""
 
 

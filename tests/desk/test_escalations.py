@@ -288,9 +288,12 @@ async def test_a_step_may_name_channels_and_people_of_another_unit() -> None:
         assert await chat.paged() == ["郭东", "简局"]
 
 
-async def test_a_reporter_who_is_the_duty_officer_is_paged_like_anybody(chat: Chat) -> None:
+async def test_a_reporter_who_is_the_duty_officer_is_not_paged_and_the_next_rung_is_at_once(
+    chat: Chat,
+) -> None:
     await chat["邓值"].say(FIRE)
-    assert await chat.paged() == ["邓值"]
+    assert await chat.paged() == ["李领"]
+    assert (await chat.incident()).heard_by == ("o-李领",)
 
 
 async def test_a_clock_that_steps_back_skips_no_step_and_repeats_none(chat: Chat) -> None:
@@ -354,3 +357,10 @@ async def test_a_level_set_by_a_person_keeps_the_frozen_ladder(chat: Chat) -> No
         await correct_level(desk, incident.id, officer, Severity.serious)
     after = await chat.incident()
     assert (after.severity, after.ladder, after.state) == (Severity.serious, LADDER, State.received)
+
+
+async def test_nobody_is_told_that_they_were_told(chat: Chat) -> None:
+    await chat["陈村"].say(FIRE)
+    await chat.pass_minutes(3)
+    card = chat["李领"].card("升级到您")
+    assert "已通知：邓值" in card.text and "李领" not in card.text.split("已通知")[1]

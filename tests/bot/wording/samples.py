@@ -204,6 +204,7 @@ MINE: dict[str, Any] = {
     ],
 }
 SIGN, HAND, CLOSE = Choice("sign", ID), Choice("hand", ID), Choice("close", ID)
+REOPEN = Choice("reopen", ID)
 ANSWERS = (Choice("present", ID), Choice("excused", ID), Choice("trouble", ID))
 VERDICTS = (Choice("verified", ID), Choice("fault", ID), Choice("absent", ID))
 
@@ -240,6 +241,8 @@ def _reports(add: Any) -> None:
     added = {"number": NUMBER, "nth": 1, "report": "follow_up", "photos": 2}
     add("report_added", added, Choice("separate", ID))
     add("report_added correction", {**added, "report": "correction"})
+    add("report_added to an ended one", {**added, "state": "closed"}, Choice("separate", ID), REOPEN)
+    add("courtesy")
     add("draft_cancelled")
     add("nothing_to_cancel")
     add("attachment_missing", {"number": NUMBER, "what": "photo", "fault": "too_big"})
@@ -277,7 +280,7 @@ def _incidents(add: Any) -> None:
     for state in ("closed", "unfounded", "merged"):
         add(f"page_closed {state}", {**CLOSED, "state": state})
         add(f"reporter_closed {state}", {**CLOSED, "state": state})
-        add(f"closed {state}", {"number": NUMBER, "state": state})
+        add(f"closed {state}", {"number": NUMBER, "state": state}, Choice("separate", ID))
     add("reporter_signed", SIGNED)
     add("reporter_handed_on", {**PAGE, "by": "吴健芬", "to": "古咏梅"})
     add("follow_up_arrived", FOLLOW_UP)
@@ -292,6 +295,14 @@ def _incidents(add: Any) -> None:
     add("outcome_asked", {"number": NUMBER})
     add("incident_ended", {"number": NUMBER, "state": "closed"})
     add("incident_unknown")
+    add("incident_unknown number", {"number": NUMBER, "kept": False})
+    add("incident_unknown kept", {"number": NUMBER, "kept": True})
+    add("not_closed", {"number": NUMBER})
+    add("outcome_doubtful", {"number": NUMBER, "nth": 2}, Choice("outcome", ID), Choice("separate", ID))
+    which = [{"number": one["number"], "title": one["title"]} for one in INCIDENTS]
+    add("which_incident", {"which": which}, CLOSE, Choice("close", OTHER_ID))
+    add("reopened", {"number": NUMBER}, CLOSE, HAND)
+    add("reporter_reopened", SIGNED)
     add("incident_shown", {**PAGE, "state": "verifying"}, CLOSE, HAND)
     for name in ("phone", "written", "follow_up"):
         facts = {**CLOCK, "clock": name, "from": "last_report" if name == "follow_up" else "occurred"}
