@@ -223,3 +223,19 @@ async def test_a_command_answered_twice_by_the_platform_reports_once(chat: Chat)
     await chat.settle()
     assert len(await chat.find(Incident)) == 1
     assert len(await chat.find(InboxRow)) == 1
+
+
+async def test_a_follow_up_in_a_group_is_kept_though_its_number_is_that_of_a_private_one(chat: Chat) -> None:
+    await chat["陈村"].say(FIRE)
+    said = await chat["陈村"].say("三楼有人受伤")
+    await chat["陈村"].say("四楼也着火了", message_id=f"-77/{said.message_id}", private=False)
+    texts = [one.text for one in await chat.find(Report, kind=ReportKind.follow_up)]
+    assert texts == ["三楼有人受伤", "四楼也着火了"]
+
+
+@pytest.mark.parametrize("word", ["收到", "签收"])
+async def test_a_reply_in_a_group_signs_nothing(chat: Chat, word: str) -> None:
+    await chat["陈村"].say(FIRE)
+    await chat["邓值"].reply(f"-77/{chat['邓值'].card('签收').id}", word, private=False)
+    await chat["邓值"].reply(chat["邓值"].card("签收").id, "收到", private=False)
+    assert (await chat.incident()).signed_by == ""

@@ -51,7 +51,7 @@ def _read_tap(event_id: str, tap: Json) -> Inbound | None:
         sender_name=name,
         verb=verb,
         ref=ref,
-        message_id=_number(card.get("message_id")),
+        message_id=_message_id(card, object_in(card, "chat")),
         interaction=text_in(tap, "id"),
         private=object_in(card, "chat").get("type") == "private",
     )
@@ -82,8 +82,8 @@ def _read_message(event_id: str, message: Json, language: str, *, edited: bool) 
         files=files,
         place=place,
         album=text_in(message, "media_group_id"),
-        message_id=_number(message.get("message_id")),
-        reply_to=_number(object_in(message, "reply_to_message").get("message_id")),
+        message_id=_message_id(message, chat),
+        reply_to=_message_id(object_in(message, "reply_to_message"), chat),
         edited=edited,
         forwarded=any(key in message for key in ("forward_origin", "forward_date", "is_automatic_forward")),
         private=chat.get("type") == "private",
@@ -121,6 +121,12 @@ def _moment(value: Any) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     except (OverflowError, OSError, ValueError):
         return None
+
+
+def _message_id(message: Json, chat: Json) -> str:
+    """A message's id; Telegram counts them anew in every chat, so outside a private chat the chat stands before it."""
+    number = _number(message.get("message_id"))
+    return number if not number or chat.get("type") == "private" else f"{_number(chat.get('id'))}/{number}"
 
 
 def _number(value: Any) -> str:

@@ -307,3 +307,12 @@ def test_any_json_is_an_inbound_or_nothing_or_a_value_error(fields: dict[str, An
         return
     if found is not None:
         json.dumps(replace(found, sent_at=None, place=None, files=()).__dict__, ensure_ascii=False).encode()
+
+
+def test_a_message_of_a_group_is_never_taken_for_the_private_one_of_the_same_number() -> None:
+    private = read(text="一", reply_to_message={"message_id": 44})
+    group = read(text="一", chat=GROUP, reply_to_message={"message_id": 44})
+    assert (private.message_id, private.reply_to) == ("5", "44")  # As they always were stored.
+    assert (group.message_id, group.reply_to) == ("-77/5", "-77/44")
+    assert read(text="一", chat={**GROUP, "id": -78}).message_id != group.message_id
+    assert read(text="一", chat=GROUP).reply_to == ""
