@@ -258,9 +258,8 @@ def _stays(letter: Letter, way: Account | None) -> bool:
 
 def _is_hidden(mailing: Mailing, channel: Channel, now: datetime) -> bool:
     """Whether the same call once more shows nothing twice."""
-    limits, left_at = channel.limits, mailing.left_at or now
-    in_time = (now - left_at).total_seconds() < limits.hides_repeats_seconds
-    return limits.hides_repeats and in_time and mailing.attempts < delivery.ATTEMPTS_MAX
+    span = now - (mailing.left_at or now)
+    return channel.limits.hides_after(span) and mailing.attempts < delivery.CUT_OFF_MAX
 
 
 async def _part(desk: Desk, letters: Sequence[Letter]) -> None:

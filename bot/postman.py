@@ -111,7 +111,8 @@ class Postman:
                 await give_up(desk, letter, letter.reason or "no_channel")
             elif (whole := await self._fit(desk, job, letter, way)) is not None:
                 # On the channel that may have it already, a repeat it hides must be the same to the byte.
-                is_hidden = self._channels[way.channel].limits.hides_repeats and _has_words_for(letter, way)
+                limits = self._channels[way.channel].limits
+                is_hidden = _has_words_for(letter, way) and limits.hides_after(desk.now - letter.made_at)
                 chosen.append(_Chosen(job, whole, way, letter.unknowns > 0 and not is_hidden))
         return await self._reserve(desk, chosen)
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,7 @@ class ChannelLimits:
     file_bytes_max: int = 20 * 1024 * 1024
     hides_repeats: bool = False  # A second sending with the same key shows nothing twice.
     hides_repeats_seconds: float = math.inf  # … so long after the first one.
+
+    def hides_after(self, span: timedelta) -> bool:
+        """Whether a repeat so long after the first sending shows nothing twice."""
+        return self.hides_repeats and span.total_seconds() < self.hides_repeats_seconds

@@ -332,15 +332,18 @@ def test_the_sample_files_on_the_operators_page_are_imported_whole(tmp_path: Pat
 
 def test_the_page_of_figures_has_every_figure_with_its_bar() -> None:
     page = read("performance")
-    intake, answers, latency, fanout, boot, status = (
+    intake, answers, latency, fanout, fanout_wecom, boot, status = (
         importlib.import_module(f"bench.{name}")
-        for name in ("intake", "answers", "latency", "fanout", "boot", "status")
+        for name in ("intake", "answers", "latency", "fanout", "fanout_wecom", "boot", "status")
     )
     bars = {
         "intake": (f"≥ {intake.RATIO_MIN:.2f}", f"p99 ≤ {intake.P99_MS_MAX:g} ms"),
         "answers": (f"≥ {answers.RATIO_MIN:.2f}",),
         "latency": (f"p99 ≤ {latency.P99_MS_MAX:g} ms",),
         "fanout": (f"≤ {100 * fanout.OVER_MAX:g} %",),
+        "fanout_wecom": (f"≤ {fanout_wecom.FANOUT_SECONDS_MAX:g} s", f"{fanout_wecom.AUDIENCE:,}"),
+        "answers_wecom": (f"{fanout_wecom.AUDIENCE:,}",),
+        "latency_wecom": (f"p99 ≤ {fanout_wecom.P99_SECONDS_MAX:g} s",),
         "boot": (f"≤ {boot.SECONDS_MAX:g} s",),
         "memory": (f"≤ {intake.RSS_MIB_MAX:g} MiB",),
         "status": (f"≤ {status.MS_MAX:g} ms", f"{status.INCIDENTS:,}"),

@@ -152,6 +152,18 @@ async def test_fault_4_where_a_repeat_is_hidden_it_is_the_same_to_the_byte(tmp_p
         assert first == second
 
 
+async def test_fault_4_beyond_the_platform_s_memory_a_repeat_is_marked(tmp_path: Path) -> None:
+    limits = ChannelLimits(hides_repeats=True, hides_repeats_seconds=1800)
+    async with open_machine(tmp_path, Line(limits=limits)) as machine:
+        await machine.people("甲")
+        letter = await machine.owe("甲")
+        await cut_off(machine, letter)
+        machine.move(seconds=1800)
+        async with machine.running():
+            await machine.settled(letter)
+        assert [one.text.startswith(REPEAT) for one in machine.lines["line"].handed] == [False, True]
+
+
 async def test_fault_11_what_may_have_arrived_comes_again_after_ten_seconds_and_is_marked(
     machine: Machine,
 ) -> None:

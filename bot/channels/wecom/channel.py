@@ -14,7 +14,7 @@ from bot.channels.troubles import Troubles, pause
 from bot.channels.wecom import files
 from bot.channels.wecom.api import Api
 from bot.channels.wecom.callback import Callback
-from bot.channels.wecom.cards import CHOICES_MAX, TEXT_UNITS_MAX
+from bot.channels.wecom.cards import CHOICES_MAX, REPEATS_HIDDEN_SECONDS, TEXT_UNITS_MAX
 from bot.channels.wecom.directory import Directory, shown
 from bot.channels.wecom.faults import CallFailed, Health, cure
 from bot.channels.wecom.long_connection.channel import make as make_long_connection
@@ -61,6 +61,7 @@ class WeComChannel:
         choices_max=CHOICES_MAX,
         file_bytes_max=files.BYTES_MAX,
         hides_repeats=True,
+        hides_repeats_seconds=REPEATS_HIDDEN_SECONDS,
     )
 
     def __init__(self, settings: WeComSettings, services: Services) -> None:
