@@ -30,7 +30,7 @@ from bot.sending import (
 from bot.turns import waiting_behind
 from bot.ways import accounts_of, mark, way_for
 from bot.wording import Wording
-from desk.letters import SEND, still_owed
+from desk.letters import still_owed
 from desk.model import Card, Job, Lane, Letter, LetterState, Outcome, Receipt, Rendered
 from desk.ports import Channel, Desk, Door, WorkQueue
 from roster.model import Account
@@ -101,7 +101,7 @@ class Postman:
             if letter is None or (job.id.startswith(LATE) and job.id != late_job(letter)):
                 continue
             if letter.id in behind:
-                desk.due(SEND, letter.id, desk.now + BEHIND_AGAIN, key=job.key, lane=job.lane)
+                desk.due(job.kind, letter.id, desk.now + BEHIND_AGAIN, key=job.key, lane=job.lane)
                 continue
             letter = await self._owed(desk, letter)
             if letter is None:
@@ -174,10 +174,10 @@ class Postman:
                 version=1,
             )
             desk.later(part)
-            desk.due(SEND, part.id, desk.now, key=job.key, lane=job.lane)
+            desk.due(job.kind, part.id, desk.now, key=job.key, lane=job.lane)
         words = replace(words, text=last)
         await desk.store.change(letter, rendered=words, channel=way.channel, address=way.address)
-        desk.due(SEND, letter.id, desk.now, key=job.key, lane=job.lane)
+        desk.due(job.kind, letter.id, desk.now, key=job.key, lane=job.lane)
         return None
 
     async def _reserve(self, desk: Desk, chosen: Sequence[_Chosen]) -> list[Sending]:
@@ -193,7 +193,7 @@ class Postman:
             channel = self._channels[way.channel]
             if slow[way.channel] >= LATE_MAX:
                 again_at = desk.now + SLOW_AGAIN[letter.lane]
-                desk.due(SEND, letter.id, again_at, key=job.key, lane=job.lane)
+                desk.due(job.kind, letter.id, again_at, key=job.key, lane=job.lane)
                 continue
             chat = "" if letter.amends else way.address
             at, reserved = pacer.reserve(
@@ -204,7 +204,7 @@ class Postman:
                     one.is_marked
                 ):  # It is not there yet: the next look must not take these words for a repeat.
                     await desk.store.change(letter, rendered=None)
-                desk.due(SEND, letter.id, at, key=job.key, lane=job.lane)
+                desk.due(job.kind, letter.id, at, key=job.key, lane=job.lane)
                 continue
             marked = await desk.store.change(
                 letter,

@@ -11,7 +11,6 @@ from bot.pacing import Pacer, bucket_names
 from bot.sending import REASON_MAX, Outcomes, Sending
 from bot.ways import mark
 from desk import enrolment, escalations
-from desk.letters import SEND
 from desk.model import Lane, Letter, LetterState, Outcome, Receipt
 from desk.ports import Desk, Door, Unavailable, WorkQueue
 from roster.model import Account
@@ -63,7 +62,7 @@ class Receipts:
             for sending in late:
                 job = sending.job
                 at, name = desk.now + LATE_AFTER, late_job(sending.letter)
-                desk.due(SEND, sending.letter.id, at, key=job.key, lane=job.lane, name=name)
+                desk.due(job.kind, sending.letter.id, at, key=job.key, lane=job.lane, name=name)
             await self._queue.done(desk.store, [one.job for one in late])
 
         await self.patiently(write)
@@ -167,7 +166,7 @@ async def _write_down(desk: Desk, letter: Letter, sending: Sending, receipt: Rec
         queued = await desk.store.change(
             letter, state=LetterState.queued, unknowns=verdict.unknowns, reason=reason, **changes
         )
-        desk.due(SEND, queued.id, verdict.again_at, key=sending.job.key, lane=sending.job.lane)
+        desk.due(sending.job.kind, queued.id, verdict.again_at, key=sending.job.key, lane=sending.job.lane)
 
 
 async def _other_way(desk: Desk, letter: Letter, sending: Sending, receipt: Receipt) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from bot.intake import HEAR, SWEEP
 from bot.postman import Postman
 from bot.switchboard import Switchboard
 from desk import escalations, pruning, put_right, roll_calls
-from desk.letters import SEND, SEND_MANY
+from desk.letters import SEND, SEND_MANY, SEND_PAGE
 from desk.model import Job
 from desk.ports import Desk, Door, WorkQueue
 from handlers.report import draft_fell_due
@@ -17,6 +17,7 @@ SEND_BATCH_MAX = (
     5  # With the reserved moments of so few, an urgent letter waits a fraction of a second at most.
 )
 SENDS_AT_ONCE = 4
+PAGES_AT_ONCE = 2
 MAILINGS_AT_ONCE = 3  # Each a call to up to a thousand; one that hangs stands beside them after a while.
 FETCHES_AT_ONCE = 3
 
@@ -40,6 +41,7 @@ def register(
     queue.handle(HEAR, switchboard.hear, batch_max=HEAR_BATCH_MAX, at_once=1)
     queue.handle(SWEEP, switchboard.sweep, at_once=1)
     queue.handle(SEND, postman.send, batch_max=SEND_BATCH_MAX, at_once=SENDS_AT_ONCE)
+    queue.handle(SEND_PAGE, postman.send, batch_max=SEND_BATCH_MAX, at_once=PAGES_AT_ONCE)
     queue.handle(SEND_MANY, postman.mailings.send, at_once=MAILINGS_AT_ONCE)
     queue.handle(FETCH, fetcher.fetch, at_once=FETCHES_AT_ONCE)
     for kind, act in DESK_WORK.items():

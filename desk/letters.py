@@ -11,6 +11,7 @@ from incidents.model import UNSIGNED_STATES, Incident
 from roster.model import Answer, Result
 
 SEND = "send"
+SEND_PAGE = "send_page"
 SEND_MANY = "send_many"
 MAILING_MAX = 1000  # Most letters of one call on any platform.
 QUESTIONS = ("sign", "present")  # The verbs that answer a question.
@@ -59,7 +60,13 @@ def post_together(desk: Desk, letters: Sequence[Letter], at: datetime) -> None:
 def post_alone(desk: Desk, letter: Letter, at: datetime) -> None:
     """Let a letter leave at a moment, behind those owed to the same reader before."""
     key = letter.officer_id or f"{letter.channel}:{letter.address}"
-    desk.due(SEND, letter.id, at, key=f"to:{key}", lane=letter.lane)
+    desk.due(sending_kind(letter), letter.id, at, key=f"to:{key}", lane=letter.lane)
+
+
+def sending_kind(letter: Letter) -> str:
+    """The kind of work that sends a letter: what asks for a signature does not queue behind ten thousand receipts."""
+    asks_signature = any(choice.verb == "sign" for choice in letter.choices)
+    return SEND_PAGE if asks_signature and letter.lane is Lane.urgent and not letter.amends else SEND
 
 
 def reply(

@@ -551,6 +551,22 @@ async def test_one_chat_is_written_to_no_faster_than_it_allows(tmp_path: Path) -
                 machine.move(seconds=2)
 
 
+async def test_fault_35_a_page_does_not_queue_behind_a_crowd_of_receipts(tmp_path: Path) -> None:
+    async with open_machine(tmp_path, Line(limits=ChannelLimits(per_second=40))) as machine:
+        names = [f"n{number}" for number in range(160)]
+        await machine.people(*names, "甲")
+        await add_incident(machine)
+        receipts = [await machine.owe(name, "report_filed", facts={"number": "ZS-1"}) for name in names]
+        machine.move(milliseconds=1)
+        page = await owe_page(machine)
+        async with machine.running():
+            await machine.settled(page)
+            left = [
+                one for one in await machine.find(Letter, id_in=receipts) if one.state is LetterState.queued
+            ]
+            assert len(left) > 60
+
+
 async def test_fault_35_an_urgent_letter_overtakes_a_crowd_of_bulk(tmp_path: Path) -> None:
     async with open_machine(tmp_path, Line(limits=ChannelLimits(per_second=40))) as machine:
         names = [f"n{number}" for number in range(120)]

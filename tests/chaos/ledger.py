@@ -11,7 +11,7 @@ from roster.model import Account, Answer, Officer, RollCall, RollCallState
 from tests.chaos.platform import Copy, Platform
 
 # What must be over before the books are closed; ladders and clocks of open incidents go on for days.
-SOON_DONE = ("hear", "sweep", "send", "fetch", "draft", "roll_call_remind", "roll_call_close")
+SOON_DONE = ("hear", "sweep", "send", "send_page", "fetch", "draft", "roll_call_remind", "roll_call_close")
 
 
 @dataclass(frozen=True)
