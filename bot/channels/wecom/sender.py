@@ -1,14 +1,15 @@
 """Sends and changes messages: one request for up to a thousand people, one receipt for each."""
 
+import asyncio
 import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bot.channels.wecom.api import Api, Json
+from bot.channels.wecom.api import CONNECTIONS_MAX, Api, Json
 from bot.channels.wecom.cards import Look, changed_card, digest_of, look_of
-from bot.channels.wecom.faults import CallFailed, Health, Refused, Unknown, receipt_for
+from bot.channels.wecom.faults import CallFailed, Health, Unknown, receipt_for
 from bot.channels.wecom.messages import interaction_parts
 from bot.channels.wecom.sent import KEPT_FOR, Presses, Sending, SentBook
 from bot.channels.wecom.settings import BATCH_MAX, WeComSettings
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 ADDRESS = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 # So many of a card's people, or half of them, are worth its one code: who pressed has a code of their own.
 FEW = 20
+CHANGES_AT_ONCE = CONNECTIONS_MAX - 2  # A crowd that answers at once leaves room for what is urgent.
 _SENT = Receipt(Outcome.sent)
 _STANDS = Receipt(Outcome.refused, reason="a card changes once for those who did not press, and has")
 _NO_CARD = Receipt(Outcome.refused, reason="no card of ours that can be changed")
@@ -43,6 +45,7 @@ class Sender:
         self._book = book
         self._presses = presses
         self._clock = clock
+        self._changing = asyncio.Semaphore(CHANGES_AT_ONCE)
 
     async def send(self, message: Rendered, to: Sequence[str], key: str) -> list[Receipt]:
         """Send to many; one receipt each, in their order."""
@@ -100,12 +103,13 @@ class Sender:
         digest = digest_of(message)
         receipts: dict[tuple[str, str], Receipt] = {}
         shared: dict[str, list[str]] = defaultdict(list)
+        pressed = [card for card in dict.fromkeys(cards) if self._presses.code(*card)]
+        changes = await asyncio.gather(*(self._amend_pressed(message, *card) for card in pressed))
+        receipts |= dict(zip(pressed, changes, strict=True))
         for address, task_id in dict.fromkeys(cards):
-            if self._presses.code(address, task_id):
-                receipts[(address, task_id)] = await self._amend_pressed(message, address, task_id)
-                if receipts[(address, task_id)].outcome is not Outcome.refused:
-                    continue
-            shared[task_id].append(address)
+            own = receipts.get((address, task_id))
+            if own is None or own.outcome is Outcome.refused:
+                shared[task_id].append(address)
         for task_id, people in shared.items():
             sending = await self._book.of(task_id)
             if sending is None or not (sending.has_card or sending.tokens):
@@ -124,12 +128,15 @@ class Sender:
             self._presses.note(*parts)
 
     async def _amend_pressed(self, message: Rendered, address: str, task_id: str) -> Receipt:
+        code = self._presses.code(address, task_id)
         try:
-            await self._update(message, [address], task_id, self._presses.code(address, task_id))
+            async with self._changing:
+                await self._update(message, [address], task_id, code)
         except CallFailed as fault:
-            if isinstance(fault, Refused):
+            receipt = receipt_for(fault, self._settings.pace)
+            if receipt.outcome is Outcome.refused:
                 self._presses.use(address, task_id)
-            return receipt_for(fault, self._settings.pace)
+            return receipt
         self._presses.use(address, task_id)
         self._presses.change(address, task_id, digest_of(message))
         return Receipt(Outcome.sent, task_id)

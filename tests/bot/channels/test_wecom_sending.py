@@ -464,6 +464,25 @@ async def test_a_crowds_cards_are_changed_in_one_call(line: WeComLine) -> None:
     assert line.fake.phone("M7").last.text == "点名结束"
 
 
+async def test_those_who_pressed_have_their_cards_changed_side_by_side(line: WeComLine) -> None:
+    phones = [line.fake.phone(f"M{n}") for n in range(60)]
+    people = [phone.id.lower() for phone in phones]
+    receipts = await line.channel.send(CALL, people, key="k1")
+    for phone in phones:
+        phone.press("到岗")
+    await line.intake.raws(60)
+    line.fake.refuse_next("message/update_template_card", 45009)
+    cards = [Card(one, receipt.remote_id) for one, receipt in zip(people, receipts, strict=True)]
+    changed = outcomes(await line.channel.amend(Rendered("已记录 08:03"), cards))
+    assert sorted(changed) == [Outcome.not_sent] + [Outcome.sent] * 59
+    again = await line.channel.amend(
+        Rendered("已记录 08:03"), cards
+    )  # The code of the one that had to wait is good.
+    assert outcomes(again) == [Outcome.sent] * 60
+    assert line.fake.calls["message/update_template_card"] == 61
+    assert {phone.last.text for phone in phones} == {"已记录 08:03"}
+
+
 async def test_what_is_dropped_in_silence_is_stated_for_the_postman(line: WeComLine) -> None:
     limits, vendor = line.channel.limits, line.fake.limits
     assert (limits.batch_max, limits.hides_repeats) == (vendor.receivers_max, True)
