@@ -1,6 +1,5 @@
 """The office's two stories, told in chats with WeCom's AI bot: no public address, no location message."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from roster.model import Answer, Result, RollCall, RollCallState
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.conftest import PEOPLE
 from tests.town.wecom_town import WeComTown
-from tests.town.world import WAIT_SECONDS, eventually
+from tests.town.world import eventually
 
 
 @pytest.fixture(params=["cards", "numbers"])
@@ -26,23 +25,6 @@ async def bot_town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
             await town.everybody_is_bound()
             await wecom.wait_for(lambda: wecom.bot.is_connected)
             yield town
-
-
-async def answer(town: WeComTown, name: str, words: str, label: str) -> None:
-    """Press the newest button with this label, or reply the number it has; a long text stands above its card."""
-    await town.hears(name, words)
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            for shown in reversed(town.phones[name].messages):
-                if label in shown.buttons:
-                    town.phones[name].press(label, shown)
-                    return
-                for line in shown.text.splitlines() if words in shown.text else ():
-                    number, _, rest = line.partition(" ")
-                    if number.isdigit() and rest == label:
-                        town.phones[name].say(number)
-                        return
-            await asyncio.sleep(0.02)
 
 
 async def test_a_fire_with_a_photo_and_a_township_climbs_to_the_leader_who_signs_for_it(
@@ -64,10 +46,10 @@ async def test_a_fire_with_a_photo_and_a_township_climbs_to_the_leader_who_signs
 
     await town.pass_minutes(3)
     await town.hears("李永昌", number, "无人签收")
-    await answer(town, "李永昌", "无人签收", "签收")
+    await town.answer("李永昌", "无人签收", "签收")
     await town.hears("叶倩雯", number, "李永昌", "签收")
     # The duty officer's card cannot change, for it was not pressed: pressing it now tells who signed.
-    await answer(town, "吴健芬", "火灾", "签收")
+    await town.answer("吴健芬", "火灾", "签收")
     await town.hears("吴健芬", number, "李永昌", "签收")
 
     async with town.read() as store:
@@ -88,7 +70,7 @@ async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum
     town = bot_town
     async with town.app.door.open() as desk:
         await roll_calls.call(desk, desk.policy.roll_calls[0], "manual-test")
-    await answer(town, "吴健芬", "早点名", "到岗")
+    await town.answer("吴健芬", "早点名", "到岗")
     await town.hears("李永昌", "早点名")
     town.phones["李永昌"].voice("到")
     await town.hears("李永昌", "到岗")

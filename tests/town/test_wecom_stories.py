@@ -1,18 +1,21 @@
 """The office's two stories, told on phones over WeCom; with cards, and by numbers where there are none."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot import gcj02
 from desk import roll_calls
+from desk.enrolment import invite
 from incidents.model import Attachment, AttachmentState, Incident, State
-from roster.model import Answer, Result, RollCall, RollCallState
+from roster.model import Answer, Officer, Result, Role, RollCall, RollCallState
+from tests.fakes.telegram_server import FakeTelegram
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.conftest import PEOPLE
 from tests.town.wecom_town import WeComTown
-from tests.town.world import eventually
+from tests.town.world import UNIT, WAIT_SECONDS, eventually
 
 HERE = (22.6741, 113.2402)
 
@@ -26,16 +29,6 @@ async def wecom_town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
         async with town.open_desk():
             await town.everybody_is_bound()
             yield town
-
-
-async def answer(town: WeComTown, name: str, words: str, label: str) -> None:
-    """Press the button on the message with these words, or reply the number it has there."""
-    message = await town.hears(name, words)
-    if message.buttons:
-        await town.press(name, message, label)
-    else:
-        [line] = [one for one in message.text.splitlines() if one.endswith(label)]
-        town.phones[name].say(line.split()[0])
 
 
 async def test_a_fire_with_a_photo_and_a_place_climbs_to_the_leader_who_signs_for_it(
@@ -55,7 +48,7 @@ async def test_a_fire_with_a_photo_and_a_place_climbs_to_the_leader_who_signs_fo
 
     await town.pass_minutes(3)
     await town.hears("李永昌", number, "无人签收")
-    await answer(town, "李永昌", "无人签收", "签收")
+    await town.answer("李永昌", "无人签收", "签收")
     await town.hears("叶倩雯", number, "李永昌", "签收")
     await town.hears("吴健芬", number, "李永昌", "签收")
 
@@ -80,7 +73,7 @@ async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum
     town = wecom_town
     async with town.app.door.open() as desk:
         await roll_calls.call(desk, desk.policy.roll_calls[0], "manual-test")
-    await answer(town, "吴健芬", "早点名", "到岗")
+    await town.answer("吴健芬", "早点名", "到岗")
     await town.hears("李永昌", "早点名")
     town.phones["李永昌"].say("到")
     await town.hears("李永昌", "到岗")
@@ -106,3 +99,46 @@ async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum
         "o-简俊贤": Result.present,
         "o-周国强": Result.no_answer,
     }
+
+
+async def test_an_officer_with_two_channels_gets_each_notice_on_the_first_that_works_once(
+    tmp_path: Path,
+) -> None:
+    with FakeWeCom() as wecom, FakeTelegram() as telegram:
+        table = f'[telegram]\ntoken = "{telegram.token}"\nbase_url = "{telegram.base_url}"\n'
+        town = WeComTown(wecom, tmp_path, more=table)
+        async with town.open_desk():
+            await town.people(
+                ("李永昌", Role.leader, "duty_leader", UNIT), ("吴健芬", Role.duty, "duty_officer", UNIT)
+            )
+        async with town.open_desk() as app:
+            await town.everybody_is_bound()
+            phone = telegram.phone(7001, "李永昌")
+            async with app.door.open() as desk:
+                officer = await desk.store.get(Officer, "o-李永昌")
+                assert officer is not None
+                code = await invite(desk, officer)
+            phone.start(code)
+            await telegram.wait_for(lambda: any("绑定" in one.text for one in phone.received), WAIT_SECONDS)
+            calls = app.door.policy.roll_calls[0]
+            async with app.door.open() as desk:
+                await roll_calls.call(desk, calls, "manual-1")
+            await town.answer("李永昌", "早点名", "到岗")
+            await town.answer("吴健芬", "早点名", "到岗")
+            assert await eventually(partial(_is_settled, town))
+            assert not any("早点名" in one.text for one in phone.received)
+
+            town.phones["李永昌"].disable()  # WeCom tells so only when it is written to.
+            async with app.door.open() as desk:
+                await roll_calls.call(desk, calls, "manual-2")
+            await telegram.wait_for(lambda: any("早点名" in one.text for one in phone.received), WAIT_SECONDS)
+            await town.hears("吴健芬", "早点名")
+            phone.say("到")
+            await telegram.wait_for(lambda: any("到岗" in one.text for one in phone.received), WAIT_SECONDS)
+
+
+async def _is_settled(town: WeComTown) -> bool:
+    """Whether nobody owes an answer."""
+    async with town.read() as store:
+        answers = await store.find(Answer)
+    return bool(answers) and all(one.result is not Result.waiting for one in answers)

@@ -110,10 +110,21 @@ class WeComTown:
                 raise AssertionError(f"{name} never saw {words}; the phone shows:\n{said}")
             await asyncio.sleep(0.02)
 
-    async def press(self, name: str, message: Shown, label: str) -> None:
-        """Press the button with this label."""
-        shown = next(one for one in self.phones[name].messages if one.msgid == message.msgid)
-        self.phones[name].press(label, shown)
+    async def answer(self, name: str, words: str, label: str) -> None:
+        """Press the newest button with this label, or reply the number it has; a long text stands above its card."""
+        await self.hears(name, words)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                for shown in reversed(self.phones[name].messages):
+                    if label in shown.buttons:
+                        self.phones[name].press(label, shown)
+                        return
+                    for line in shown.text.splitlines() if words in shown.text else ():
+                        number, _, rest = line.partition(" ")
+                        if number.isdigit() and rest == label:
+                            self.phones[name].say(number)
+                            return
+                await asyncio.sleep(0.02)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Store]:
