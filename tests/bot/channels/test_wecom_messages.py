@@ -89,7 +89,9 @@ def test_events_that_say_something() -> None:
     assert (press.kind, press.verb, press.ref, press.message_id) == ("choice", "sign", "01A:x", "t1")
     assert interaction_parts(press.interaction) == ("lixiaomei", "t1", "c|1")
     assert said("event", Event="click", EventKey="/status").text == "/status"
-    picked = {"SendLocationInfo": {"Location_X": 22.5, "Location_Y": 113.4, "Label": "河边", "Poiname": "桥"}}
+    picked: dict[str, Any] = {
+        "SendLocationInfo": {"Location_X": 22.5, "Location_Y": 113.4, "Label": "河边", "Poiname": "桥"}
+    }
     place = said("event", Event="location_select", EventKey="place", **picked).place
     assert place is not None and (place.text, place.original_lat) == ("桥 河边", 22.5)
     assert (said("event", Event="subscribe").kind, said("event", Event="subscribe").text) == ("start", "")
