@@ -135,9 +135,9 @@ class Sender:
         except CallFailed as fault:
             receipt = receipt_for(fault, self._settings.pace)
             if receipt.outcome is Outcome.refused:
-                self._presses.use(address, task_id)
+                self._presses.use(address, task_id, code)
             return receipt
-        self._presses.use(address, task_id)
+        self._presses.use(address, task_id, code)
         self._presses.change(address, task_id, digest_of(message))
         return Receipt(Outcome.sent, task_id)
 

@@ -131,9 +131,10 @@ class Presses:
         """The code of this person's newest press on a card; empty when there is none."""
         return self._codes.get((address, task_id), "")
 
-    def use(self, address: str, task_id: str) -> None:
-        """The code was spent."""
-        code = self._codes.pop((address, task_id), "")
+    def use(self, address: str, task_id: str, code: str) -> None:
+        """The code was spent; one that a later press brought meanwhile is still good."""
+        if self.code(address, task_id) == code:
+            self._codes.pop((address, task_id), "")
         self._used[code] = None
         _bound(self._used)
 
