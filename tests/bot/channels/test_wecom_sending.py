@@ -16,7 +16,7 @@ from desk.model import Card, Outcome, Receipt, RemoteFile, Rendered
 from desk.ports import ChannelFault, FetchFailed
 from roster.model import Officer
 from tests.bot.channels.contract import heard
-from tests.bot.channels.wecom_line import REFERENCE, WeComLine, open_line
+from tests.bot.channels.wecom_line import QUICK, REFERENCE, WeComLine, open_line
 
 CALL = Rendered("点名：请应答", (("到岗", "present:01A"), ("请假", "excused:01A")))
 
@@ -54,16 +54,18 @@ async def test_a_thousand_people_are_one_call_and_get_a_receipt_each(line: WeCom
 
 
 async def test_fault_14_a_token_revoked_under_50_sends_is_renewed_once_and_nothing_is_sent_twice(
-    line: WeComLine,
+    tmp_path: Path,
 ) -> None:
-    await line.channel.send(Rendered("一"), [line.address], key="k")
-    asked = line.fake.calls["gettoken"]
-    line.fake.revoke_tokens()
-    sends = [line.channel.send(Rendered(f"第{n}条"), [line.address], key=f"k{n}") for n in range(50)]
-    receipts = [receipt for [receipt] in await asyncio.gather(*sends)]
-    assert outcomes(receipts) == [Outcome.sent] * 50
-    assert line.fake.calls["gettoken"] == asked + 1
-    assert len(line.fake.sends) == 51
+    async with open_line(tmp_path, pace=replace(QUICK, answer_seconds=15)) as line:
+        await line.until(lambda: line.fake.world.menu)
+        await line.channel.send(Rendered("一"), [line.address], key="k")
+        asked = line.fake.calls["gettoken"]
+        line.fake.revoke_tokens()
+        sends = [line.channel.send(Rendered(f"第{n}条"), [line.address], key=f"k{n}") for n in range(50)]
+        receipts = [receipt for [receipt] in await asyncio.gather(*sends)]
+        assert outcomes(receipts) == [Outcome.sent] * 50
+        assert line.fake.calls["gettoken"] == asked + 1
+        assert len(line.fake.sends) == 51
 
 
 async def test_fault_14_a_token_that_ends_is_renewed_early_and_one_that_ended_at_once(
