@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from desk.model import InboxRow, Job, Lane, Setting
-from desk.ports import Bell, Clock, Store, Transactions, Unavailable, WorkQueue
+from desk.ports import Bell, Clock, Desk, Store, Transactions, Unavailable, WorkQueue
 
 HEAR = "hear"  # One stored event, by a job of its own.
 SWEEP = "sweep"  # All stored events that nobody heard yet.
@@ -57,6 +57,14 @@ class TransactionalInbox:
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Returns once the event is on disk; twice the same event is harmless. Raises IntakeFull, StoreUnavailable."""
         await self._join(_Group([self._row(channel, event_id, sender, raw)]))
+
+    async def take_with(self, desk: Desk, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """Store the event in the desk's own transaction, with what the channel writes about it."""
+        row = self._row(channel, event_id, sender, raw)
+        [is_new] = await desk.store.add_new(row)
+        if is_new:
+            job = self._sweep(desk.now) if self._sweeps else hear_job(row, min(row.received_at, desk.now))
+            desk.due(job.kind, job.ref, job.due_at, key=job.key, lane=job.lane, name=job.id)
 
     async def take_batch(
         self, channel: str, events: Sequence[tuple[str, str, bytes]], setting: tuple[str, str]
@@ -183,8 +191,12 @@ class TransactionalInbox:
         if not self._sweeps:
             await self._queue.put(store, [hear_job(row, min(row.received_at, now)) for row in rows])
         elif not self._sweep_waits:
-            await self._queue.put(store, [Job(SWEEP, SWEEP, "", now, lane=Lane.urgent)])
+            await self._queue.put(store, [self._sweep(now)])
             self._sweep_waits = True
+
+    @staticmethod
+    def _sweep(now: datetime) -> Job:
+        return Job(SWEEP, SWEEP, "", now, lane=Lane.urgent)
 
     def _succeed(self, groups: list[_Group]) -> None:
         self._settle(groups, None)

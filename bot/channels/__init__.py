@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from desk.ports import Channel, Clock, Door, Media
+from desk.ports import Channel, Clock, Desk, Door, Media
 
 # (kind, what is wrong in words for the operator); empty words say that this trouble is over. The kind "gap" is told
 # when it is over already, and its words are its ISO 8601 interval "from/to".
@@ -19,6 +19,10 @@ class Intake(Protocol):
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Returns once the event is on disk."""
+        ...
+
+    async def take_with(self, desk: Desk, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """Store the event in the desk's own transaction, with what the channel writes about it."""
         ...
 
     async def take_batch(

@@ -10,7 +10,7 @@ import httpx
 from bot import channels
 from bot.commands.findings import Finding, Say, fault, ok, warning
 from bot.commands.office import Office
-from desk.ports import Channel, ChannelFault
+from desk.ports import Channel, ChannelFault, Desk
 
 PATIENCE_SECONDS = 20
 SKEW_WARNED_SECONDS = 5.0
@@ -21,6 +21,10 @@ class NoIntake:
     """For channels that are only asked whether they work: nothing may come in by them."""
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """Refuses."""
+        raise PermissionError("check receives nothing")
+
+    async def take_with(self, desk: Desk, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         """Refuses."""
         raise PermissionError("check receives nothing")
 

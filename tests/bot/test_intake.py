@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,19 @@ async def test_p1_an_event_is_on_disk_before_take_returns(machine: Machine) -> N
     assert on_disk(machine.folder) == [("line/7", b"\x00raw")]
     [job] = await machine.find(Job)
     assert (job.id, job.kind, job.ref) == ("sweep", "sweep", "")
+
+
+async def test_what_a_channel_writes_beside_an_event_stands_or_falls_with_it(machine: Machine) -> None:
+    with suppress(RuntimeError):
+        async with machine.door.open() as desk:
+            await machine.inbox.take_with(desk, "line", "6", "a", b"raw")
+            raise RuntimeError
+    assert on_disk(machine.folder) == [] and await machine.find(Job) == []
+    for _ in range(2):
+        async with machine.door.open() as desk:
+            await machine.inbox.take_with(desk, "line", "7", "a", b"raw")
+    assert on_disk(machine.folder) == [("line/7", b"raw")]
+    assert [job.id for job in await machine.find(Job)] == ["sweep"]
 
 
 async def test_where_processes_share_the_work_each_event_has_its_own_job_in_order_per_sender(

@@ -48,6 +48,9 @@ def _intake(ledger: Ledger, told: Told) -> Iterator[str]:
         yield f"{event} was said and is not in the inbox"
     for event in sorted(kept.keys() - told.events):
         yield f"{event} is in the inbox and nobody said it"
+    for line in ledger.web:
+        if line.mine and f"webchat/{line.address}:{line.event_id}" not in kept:
+            yield f"{line.id} stands on a web phone and is not in the inbox"
     for row in ledger.inbox:
         if row.state is not InboxState.heard:
             yield f"{row.id} is {row.state} in the inbox: {row.error}"

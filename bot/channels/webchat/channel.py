@@ -13,7 +13,7 @@ from bot.channels.webchat.links import CHANNEL, KIND, Holder, readable
 from bot.channels.webchat.screens import Screens
 from bot.channels.webchat.uploads import Uploads
 from desk.model import Card, ChatMessage, Inbound, Outcome, Receipt, RemoteFile, Rendered, Session
-from desk.ports import Channel, ChannelLimits, Door, FetchFailed, Media, Stale, Take
+from desk.ports import Channel, ChannelLimits, Desk, Door, FetchFailed, Media, Stale, Take
 
 PIECE_BYTES = 256 * 1024
 TRIES_MAX = 5
@@ -29,8 +29,8 @@ def make(settings: Mapping[str, Any], services: Services) -> Channel | None:
 class Intake(Protocol):
     """Where every event is made durable before the phone is told ok."""
 
-    async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
-        """Returns once the event is on disk; the same event id twice is harmless."""
+    async def take_with(self, desk: Desk, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """Store the event in the desk's own transaction; the same event id twice is harmless."""
         ...
 
 
@@ -126,8 +126,9 @@ class WebChatChannel:
         """Take one event from a phone: its line on the screen and its inbox row are durable on return."""
         async with self.door.open() as desk:
             message, _ = await chat.write_theirs(desk, holder, event)
-        raw = events.write_raw(event, holder.address, holder.officer.name, message.files, message.at)
-        # A phone that never got our answer posts again: then the inbox row may be all that is missing.
-        await self.intake.take(self.name, f"{holder.address}:{event.event_id}", holder.address, raw)
+            raw = events.write_raw(event, holder.address, holder.officer.name, message.files, message.at)
+            # In one transaction: a line on the screen is its promise that the office has the words.
+            event_id = f"{holder.address}:{event.event_id}"
+            await self.intake.take_with(desk, self.name, event_id, holder.address, raw)
         self.screens.ring(holder.address)
         return message

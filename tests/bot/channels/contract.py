@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from desk.model import Card, Inbound, Outcome, RemoteFile, Rendered
-from desk.ports import Channel, FetchFailed
+from desk.ports import Channel, Desk, FetchFailed
 from tests.fakes.telegram_media import SMALL_JPEG
 
 NONSENSE = [
@@ -39,6 +39,9 @@ class KeptIntake:
 
     async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
         await self._keep(channel, [(event_id, sender, raw)])
+
+    async def take_with(self, desk: Desk, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        await self.take(channel, event_id, sender, raw)
 
     async def take_batch(
         self, channel: str, events: Sequence[tuple[str, str, bytes]], setting: tuple[str, str]

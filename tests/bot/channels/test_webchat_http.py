@@ -85,20 +85,22 @@ async def test_fault_7_the_same_event_twice_is_taken_once(world: World, client: 
     assert len(await world.inbox()) == before + 1
 
 
-async def test_fault_1_an_event_that_died_before_its_inbox_row_is_taken_on_the_retry(
+async def test_fault_1_no_line_stands_on_a_phone_whose_event_is_not_in_the_inbox(
     world: World, client: httpx.AsyncClient
 ) -> None:
-    take, failures = world.channel.intake.take, [OSError("disk full")]
+    take, failures = world.channel.intake.take_with, [OSError("disk full")]
 
     async def failing(*event: Any) -> None:
         if failures:
             raise failures.pop()
         await take(*event)
 
-    world.channel.intake.take = failing  # type: ignore[method-assign,assignment]  # The intake fails once.
+    world.channel.intake.take_with = failing  # type: ignore[method-assign,assignment]  # The intake fails once.
     file = (await upload(client, world, jpeg())).json()
     fields = {"text": "图", "files": [{"digest": file["digest"]}]}
     assert (await say(client, world, "event-0001", **fields)).status_code == 500
+    history = (await client.get(f"{world.chat}/history")).json()["messages"]
+    assert "图" not in [line["text"] for line in history]
     assert (await say(client, world, "event-0001", **fields)).status_code == 200
     heard = (await world.heard())[-1]
     assert (heard.text, [each.digest for each in heard.files]) == ("图", [file["digest"]])

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 
 from bot.channels.webchat import WebChatChannel, make_link, make_routes
 from desk.model import InboxRow, Rendered
-from desk.ports import Door
+from desk.ports import Desk, Door
 from roster.model import Officer, Unit
 from tests.bot.channels.webchat_parts import open_door, open_media
 
@@ -25,13 +25,9 @@ from tests.bot.channels.webchat_parts import open_door, open_media
 class StoringIntake:
     """Keeps every event as an inbox row, once."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-
-    async def take(self, channel: str, event_id: str, sender: str, raw: bytes) -> None:
-        """The row is committed on return."""
-        async with self._door.open() as desk:
-            await desk.store.add_new(InboxRow(f"{channel}/{event_id}", channel, sender, desk.now, raw))
+    async def take_with(self, desk: Desk, channel: str, event_id: str, sender: str, raw: bytes) -> None:
+        """The row is committed with the desk's transaction."""
+        await desk.store.add_new(InboxRow(f"{channel}/{event_id}", channel, sender, desk.now, raw))
 
 
 @dataclass
@@ -97,7 +93,7 @@ class World:
 async def open_world(folder: Path) -> AsyncIterator[World]:
     """A served web chat; everything is stopped at the end."""
     async with open_door(folder) as door:
-        channel = WebChatChannel(door, open_media(folder), StoringIntake(door))
+        channel = WebChatChannel(door, open_media(folder), StoringIntake())
         world = World(door, channel)
         mei = Officer("o1", "李小梅", "u1", title="村信息员")
         qiang = Officer("o2", "陈志强", "u1", title="值班员")

@@ -33,7 +33,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 
 @pytest.fixture
 def channel(town: Town) -> WebChatChannel:
-    return WebChatChannel(town.door, town.media, StoringIntake(town.door))
+    return WebChatChannel(town.door, town.media, StoringIntake())
 
 
 @pytest.fixture
