@@ -6,7 +6,7 @@ from typing import Any
 from desk import asked
 from desk.attachments import keep_files
 from desk.letters import amend, amend_tapped, reply, withdraw
-from desk.model import Inbound, Notice, Setting
+from desk.model import Choice, Inbound, Notice, Setting
 from desk.owed import MISSED, all_owed_by, given_by, is_open, line_of, missed_by, owed_by, said_at, unit_owes
 from desk.ports import Desk
 from desk.put_right import note_heard
@@ -181,7 +181,9 @@ async def _record(desk: Desk, heard: _Heard, result: Result, note: str, details:
     desk.log("roll_call_answered", subject, officer.id, plan=plan, result=result.value, note=note, **details)
     standing = await withdraw(desk, subject, [QUESTION, REMINDER], officer_id=officer.id)
     facts = {"plan": plan, "result": result.value, "at": at.isoformat(), "note": note}
-    notice = Notice("answer_recorded", facts)
+    # Whatever was taken as a reason may have been a cry for help.
+    choices = (Choice("danger", heard.answer.id),) if note and result is Result.excused else ()
+    notice = Notice("answer_recorded", facts, choices)
     if message.kind == "choice" and message.message_id and message.private:
         amend_tapped(desk, message, notice, officer_id=officer.id, subject=subject)
     else:

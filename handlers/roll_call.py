@@ -7,13 +7,13 @@ from desk import answers, asked, calling, roll_calls
 from desk.answers import EXCUSE, Given
 from desk.calling import offers, own_share
 from desk.letters import amend_tapped
-from desk.model import Choice, Inbound, Notice
+from desk.model import Choice, Inbound, Notice, Setting
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Desk
 from desk.verdicts import may_conclude
 from handlers import report
 from handlers.flow import Flow, say
-from incidents.kinds import read_kind
+from incidents.telling import tells_of_event
 from roster.model import Answer, Officer, Proof, Result, RollCall
 from roster.roll_call import Reading, reads_as_answer
 
@@ -43,21 +43,16 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
         return True
     owed = await answers.all_owed_by(desk, officer.id, message)
     if reading.kind == "excused":
-        return bool(owed) or not _tells_of_event(message)
+        return bool(owed) or not tells_of_event(message.text)
     if reading.kind == "incident":
         return bool(owed)
-    if _tells_of_event(message):
+    if tells_of_event(message.text):  # A report, whatever was asked before.
         return False
     proofs = {one.proof for one in owed}
     shows = {Proof.place: message.place is not None, Proof.photo: bool(message.files)}
     if any(shows.get(proof) for proof in proofs):
         return True
     return not any(shows.values()) and bool(await asked.asked(desk, officer.id, EXCUSE))
-
-
-def _tells_of_event(message: Inbound) -> bool:
-    """Words that name an event are a report, whatever was asked before."""
-    return bool(message.text) and bool(read_kind(message.text)[1])
 
 
 async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
@@ -140,10 +135,21 @@ async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:
     elif answer.officer_id != officer.id:
         desk.log("choice_refused", f"roll_call:{answer.roll_call_id}", officer.id, verb=message.verb)
         say(desk, message, officer, Notice("not_yours", {}))
+    elif message.verb == "danger":
+        await _danger(desk, message, officer, answer)
     elif message.verb == "excused":
         await answers.excuse(desk, message, officer, answer, "")
     else:
         await answers.take(desk, message, officer, answer, Given())
+
+
+async def _danger(desk: Desk, message: Inbound, officer: Officer, answer: Answer) -> None:
+    """这是险情: what was taken as the reason of a 免点 is a report, once."""
+    [is_new] = await desk.store.add_new(Setting(f"danger/{answer.id}", desk.now.isoformat()))
+    if not answer.note or not is_new:
+        say(desk, message, officer, Notice("choice_stale", {}))
+        return
+    await report.hear(desk, replace(message, kind="text", text=answer.note, verb="", ref=""), officer)
 
 
 async def _verdict(desk: Desk, message: Inbound, officer: Officer, answer: Answer) -> None:
@@ -233,7 +239,7 @@ flow = Flow(
     hear,
     commands=("rollcall",),
     words=("点名",),
-    verbs=("present", "excused", "verified", "fault", "absent", "call", "call_again"),
+    verbs=("present", "excused", "verified", "fault", "absent", "call", "call_again", "danger"),
     wants=wants,
     rank=100,
 )

@@ -133,6 +133,7 @@ BUTTONS = {
     "call_again": "nnynyyyy",
     "present": "nnnnnnnn",
     "excused": "nnnnnnnn",
+    "danger": "nnnnnnnn",
     "separate": "nnnnnnnn",
     "trouble": "yyyyyyyy",
 }
@@ -161,7 +162,7 @@ async def _ref_for(chat: Chat, verb: str) -> str:
     """What the button speaks of: 陈村's incident in 北镇, a follow-up of it, or 邓值's line of a roll call."""
     if verb in ("call", "call_again"):
         return "0"
-    if verb in ("present", "excused", "verified", "fault", "absent", "trouble"):
+    if verb in ("present", "excused", "verified", "fault", "absent", "trouble", "danger"):
         await call(chat)
         for name in ("李领", "郭东", "何东", "简局"):
             await chat[name].say("到")

@@ -366,6 +366,37 @@ async def test_a_leader_calls_the_own_unit_and_who_leads_the_watch_calls_all(cha
         await chat.pass_minutes(15)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "绩东一社区毒气味很大，很多人晕倒，快派人来",
+        "救命，楼塌了",
+        "泰丰路有人被困",
+        "泰丰路仓库起火",
+    ],
+)
+async def test_a_report_is_never_taken_as_the_reason_that_was_asked_for(chat: Chat, words: str) -> None:
+    await call(chat)
+    await chat["邓值"].press(chat["邓值"].card(QUESTION), "excused")
+    await chat["邓值"].say(words)
+    assert await result(chat, "邓值") is Result.waiting
+    assert len(await chat.find(Incident)) + len(await chat.find(Draft)) == 1
+
+
+async def test_what_was_taken_as_a_reason_becomes_a_report_by_one_press(chat: Chat) -> None:
+    await call(chat)
+    await chat["邓值"].say("免点 泰丰路 12 号仓库里有怪味，我们都在外面")
+    card = chat["邓值"].card("免点")
+    assert card.verbs == ["danger"]
+    token = card.choices[0][1]
+    for _ in range(2):
+        await chat["邓值"].press_token(token, message_id=card.id)
+    incidents, drafts = await chat.find(Incident), await chat.find(Draft)
+    assert len(incidents) == 1 or len(drafts) == 1
+    assert await result(chat, "邓值") is Result.excused
+    assert chat["邓值"].saw("已经过时")
+
+
 async def call_by_card(chat: Chat, name: str, verb: str = "call") -> None:
     """Ask for the card, and press it."""
     await chat[name].say("点名")
