@@ -41,6 +41,7 @@ from desk.ports import Bell, Channel, Clock
 from handlers.flow import find_flows
 from roster import calendar
 from web.app import make_app
+from web.settings import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ async def run(config: Config) -> int:
 @contextlib.asynccontextmanager
 async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[App]:
     """A desk that takes messages inside the block, and has finished what it began after it."""
+    _refuse_open_town(config)
     clock = clock or SystemClock()
     database_path = config.database_path
     database_path.parent.mkdir(parents=True, exist_ok=True)
@@ -256,6 +258,17 @@ async def _close_channels(opened: dict[str, Channel]) -> None:
         close = getattr(channel, "close", None)
         if close is not None:
             await close()
+
+
+def _refuse_open_town(config: Config) -> None:
+    """The town's page hands its phones and buttons to whoever looks, so it is served to this machine only."""
+    if config.demonstration and not is_loopback(config.web.host):
+        raise CannotStart(
+            f"演示镇不用登录就能用，只能在本机打开，不能听 {config.web.host}："
+            "请设 MUSTER_WEB__HOST=127.0.0.1；要正式使用请先配置 [telegram] 或 [wecom]。\n"
+            "The demonstration town asks nobody to sign in and is served to this machine only: "
+            "set MUSTER_WEB__HOST=127.0.0.1, or configure [telegram] or [wecom] for real use."
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

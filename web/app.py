@@ -55,7 +55,11 @@ def make_app(
     streams = live.Live(screen)
     routes: list[BaseRoute] = [
         *extra_routes,
-        *(make_demo_routes(door, demo, streams.closing) if demo is not None else ()),
+        *(
+            make_demo_routes(door, demo, streams.closing, screen.sessions.is_open_to)
+            if demo is not None
+            else ()
+        ),
         *health.make_routes(screen, streams, queue_alive),
         *board.make_routes(screen),
         *live.make_routes(screen, streams),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from desk.ports import Door
@@ -30,6 +30,9 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,16 @@ class DemoActions(Protocol):
         ...
 
 
-def make_routes(door: Door, actions: DemoActions, closing: asyncio.Event) -> list[BaseRoute]:
-    """The page and its buttons; mounted in the demonstration only. Streams end when the desk is `closing`."""
-    page = DemoPage(door, actions, closing)
+def make_routes(
+    door: Door, actions: DemoActions, closing: asyncio.Event, is_open_to: Callable[[Request], bool]
+) -> list[BaseRoute]:
+    """The page and its buttons; mounted in the demonstration only. Streams end when the desk is `closing`.
+
+    The page hands out its phones: whoever may not look without signing in is sent to the board, which asks."""
+    page = DemoPage(door, actions, closing, is_open_to)
     return [
-        Route("/", page.get),
-        Route("/demo/stream", page.stream),
+        Route("/", page.guarded(page.get)),
+        Route("/demo/stream", page.guarded(page.stream)),
         Route("/demo/roll-call", page.press(page.roll_call), methods=["POST"]),
         Route("/demo/fire", page.press(page.fire), methods=["POST"]),
         Route("/demo/clock", page.press(page.clock), methods=["POST"]),
@@ -84,13 +91,28 @@ def make_routes(door: Door, actions: DemoActions, closing: asyncio.Event) -> lis
 class DemoPage:
     """The answers to the demonstration page."""
 
-    def __init__(self, door: Door, actions: DemoActions, closing: asyncio.Event) -> None:
+    def __init__(
+        self, door: Door, actions: DemoActions, closing: asyncio.Event, is_open_to: Callable[[Request], bool]
+    ) -> None:
+        self._is_open_to = is_open_to
         self._door = door
         self._closing = closing
         self._actions = actions
         self._pressed: dict[str, datetime] = {}
         loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
         self._templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+    def guarded(self, answer: Endpoint) -> Endpoint:
+        """The endpoint for those to whom the town is open."""
+
+        async def guarded(request: Request) -> Response:
+            if self._is_open_to(request):
+                return await answer(request)
+            if request.method in ("GET", "HEAD") and request.url.path == "/":
+                return RedirectResponse("/board", 303)
+            return JSONResponse({"code": "closed"}, 403)
+
+        return guarded
 
     async def get(self, request: Request) -> Response:
         """The page with its phones as frames."""
@@ -126,7 +148,7 @@ class DemoPage:
             looks(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
-    def press(self, act: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:
+    def press(self, act: Callable[[Request], Awaitable[None]]) -> Endpoint:
         """The endpoint of a button: from our own page only, and not twice in one second."""
 
         async def answer(request: Request) -> Response:
@@ -146,7 +168,7 @@ class DemoPage:
                 return JSONResponse({"code": "bad_request"}, 400)
             return JSONResponse({"pace": await self._actions.pace()})
 
-        return answer
+        return self.guarded(answer)
 
     async def roll_call(self, request: Request) -> None:
         """立即点名."""

@@ -269,6 +269,21 @@ async def is_told(app: App) -> bool:
         return await store.count(Letter, kind="outage_gap") > 0
 
 
+async def test_the_town_s_phones_are_given_to_nobody_who_comes_from_elsewhere(town: Desk) -> None:
+    async with town.open() as app, httpx.AsyncClient() as client:
+        assert "/chat/" in (await client.get(app.url)).text
+        far = {"X-Forwarded-For": "203.0.113.9"}
+        page = await client.get(app.url, headers=far)
+        assert (page.status_code, page.headers["location"]) == (303, "/board") and "/chat/" not in page.text
+        assert (await client.post(f"{app.url}/demo/fire", headers=far)).status_code == 403
+
+
+async def test_the_town_does_not_start_where_others_could_open_it(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="MUSTER_WEB__HOST"):
+        async with Desk(tmp_path, MUSTER_WEB__HOST="0.0.0.0").open():
+            pass
+
+
 async def test_the_fast_clock_goes_back_to_life_s_pace_by_itself_over_a_restart_too(town: Desk) -> None:
     async with town.open() as app, httpx.AsyncClient() as client:
         response = await client.post(f"{app.url}/demo/clock?fast=1", headers={"Origin": app.url})

@@ -38,6 +38,9 @@ class Town:
         roles = (("村信息员", mei), ("值班员", qiang), ("带班领导", mei), ("应急办", qiang))
         return [DemoPhone(role, "李小梅", token) for role, token in roles]
 
+    def is_open_to(self, request: Request) -> bool:
+        return not request.headers.get("x-far")
+
     async def pace(self) -> float:
         return self.speed
 
@@ -70,7 +73,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         town = Town(world)
         await world.stop()
         world.extra_routes = [
-            *make_routes(world.door, town, asyncio.Event()),
+            *make_routes(world.door, town, asyncio.Event(), town.is_open_to),
             Route("/fragments/board", board),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
@@ -108,6 +111,19 @@ async def test_other_sites_and_gets_press_no_button(town: Town, client: httpx.As
     assert (await client.get(url)).status_code == 405
     assert town.calls == []
     assert town.speed == 1.0
+
+
+async def test_whoever_would_have_to_sign_in_gets_no_phone_and_presses_nothing(
+    town: Town, client: httpx.AsyncClient
+) -> None:
+    far = {"X-Far": "1"}
+    page = await client.get(f"{town.world.base}/", headers=far)
+    assert (page.status_code, page.headers["location"]) == (303, "/board")
+    assert town.world.token not in page.text
+    assert (await client.get(f"{town.world.base}/demo/stream", headers=far)).status_code == 403
+    for path in ("roll-call", "fire", "clock?fast=1"):
+        assert (await client.post(f"{town.world.base}/demo/{path}", headers=far)).status_code == 403
+    assert town.calls == [] and town.speed == 1.0
 
 
 async def test_double_click_calls_once(town: Town, client: httpx.AsyncClient) -> None:
