@@ -7,11 +7,15 @@ from desk.letters import tell
 from desk.model import Choice, Letter, LetterState, Notice, Setting
 from desk.ports import Desk
 from desk.recipients import leaders_of, names, resolve
+from desk.territory import is_named_in
 from incidents import deadlines, escalation
-from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Step
+from incidents.casualties import maybe_trapped
+from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Report, Step
 from roster.model import Officer, Unit
 
 PAGE = "incident_page"
+CALLED_IN_STEP = -2  # The same for a unit whose ground or whose reporter it is.
+REPORTS_READ_MAX = 50
 FALLBACK_STEP = -1  # The `step` of a page that no rung of the ladder sent.
 
 
@@ -36,6 +40,29 @@ async def step(desk: Desk, incident_id: str) -> None:
     if incident.next_step_at is not None:
         name = f"step/{incident.id}/{incident.walk}/{incident.step}"
         desk.due("step", incident.id, incident.next_step_at, key=f"incident:{incident.id}", name=name)
+
+
+async def call_in(desk: Desk, incident: Incident, unit_id: str) -> Incident:
+    """Whom the first rung means in another unit hears of it too: it is their ground, or their people reported it."""
+    words = [word for word in escalation.first_rung(incident) if word.startswith("post:") and "@" not in word]
+    found = [one for word in words for one in await resolve(desk, word, unit_id)]
+    known = (incident.reporter_id, incident.signed_by, *incident.heard_by)
+    people = [one for one in dict.fromkeys(found) if one.id not in known]
+    unit = await desk.store.get(Unit, unit_id)
+    if not people or unit is None:
+        return incident
+    incident = await desk.store.change(incident, heard_by=_with(incident.heard_by, people))
+    subject = f"incident:{incident.id}"
+    facts = {**await page_facts(desk, incident), "walk": incident.walk, "step": CALLED_IN_STEP}
+    if incident.state in UNSIGNED_STATES:
+        await _page(desk, incident, people, {**facts, "called": unit.name})
+    else:
+        for officer in people:
+            shown = Notice("incident_shown", {**facts, "state": incident.state.value})
+            tell(desk, officer.id, shown, subject=subject)
+    to = [one.name for one in people]
+    desk.log("called_in", subject, number=incident.number, unit=unit.name, to=to)
+    return incident
 
 
 async def unheard(desk: Desk, letter: Letter) -> None:
@@ -154,6 +181,8 @@ async def _page(
         told = Notice(PAGE, {**facts, "heard": others}, choices)
         tell(desk, officer.id, told, subject=subject, channels=channels)
     walk, number = facts["walk"], facts["step"]
+    if number == CALLED_IN_STEP:
+        return
     kind = "escalated" if walk or number else "paged"
     desk.log(
         kind, subject, number=incident.number, walk=walk, step=number, to=[officer.name for officer in people]
@@ -217,7 +246,8 @@ async def page_facts(desk: Desk, incident: Incident) -> dict[str, object]:
         "sensitive": incident.sensitive,
         "category": incident.category.value,
         "what": incident.kind,
-        "unit": unit.name if unit else "",
+        # Words that name their unit need none before them.
+        "unit": unit.name if unit and not await is_named_in(desk, place) else "",
         "place": place.text if place else "",
         "lat": place.lat if place else None,
         "lon": place.lon if place else None,
@@ -227,5 +257,15 @@ async def page_facts(desk: Desk, incident: Incident) -> dict[str, object]:
         "phone": reporter.phone if reporter else "",
         "heard": await names(desk, list(incident.heard_by)),
         "casualties": asdict(incident.casualties) if incident.casualties else None,
+        "maybe_trapped": await _maybe_trapped(desk, incident),
         "drill": incident.drill,
     }
+
+
+async def _maybe_trapped(desk: Desk, incident: Incident) -> bool:
+    """Whether a report hints at people shut in while no figure of them is known."""
+    harm = incident.casualties
+    if harm is not None and (harm.trapped is not None or harm.missing is not None or harm.nobody):
+        return False
+    told = await desk.store.find(Report, incident_id=incident.id, order=("sequence",), limit=REPORTS_READ_MAX)
+    return any(maybe_trapped(report.text) for report in told)

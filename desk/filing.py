@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 from desk.attachments import move_to_incident
 from desk.clocks import start_clocks
+from desk.escalations import call_in
 from desk.follow_ups import follow_up
 from desk.ports import Desk
 from desk.recipients import watch_unit
+from desk.territory import ground_of, unit_names
 from incidents import deadlines, duplicates, escalation, intake, triage
 from incidents.casualties import read_casualties
 from incidents.kinds import read_kind
@@ -17,7 +19,6 @@ from incidents.occurred import read_occurred
 from roster.model import Officer, Unit
 
 TITLE_MAX = 40
-OFFICE_KIND = "city_office"
 NOT_A_TIME = ("impossible", "ambiguous", "future")  # Never guessed: the teller is asked.
 
 
@@ -61,12 +62,10 @@ async def file(desk: Desk, draft: Draft, officer: Officer) -> Taken:
     )
     desk.due("step", incident.id, desk.now, key=subject, name=f"step/{incident.id}/0/0")
     start_clocks(desk, incident)
+    own = await watch_unit(desk, officer.unit_id)
+    if own != incident.unit_id:  # Another unit's ground: the reporter's own hears of it too.
+        incident = await call_in(desk, incident, own)
     return Taken(incident=incident, report=report, opened=True, similar=similar, missing=missing)
-
-
-async def unit_names(desk: Desk) -> list[str]:
-    """The names of the places the office has units in; former ones stay in use, its own desk is no place."""
-    return [unit.name for unit in await desk.store.find(Unit) if unit.kind != OFFICE_KIND]
 
 
 async def _fold(desk: Desk, draft: Draft, into: Incident, officer: Officer) -> Taken:
@@ -103,7 +102,7 @@ async def _new_incident(desk: Desk, draft: Draft, officer: Officer) -> Incident:
         number=intake.number(desk.policy.number_prefix, local_day, sequence),
         state=State.received,
         received_at=desk.now,
-        unit_id=await watch_unit(desk, officer.unit_id),
+        unit_id=await ground_of(desk, draft.place, await watch_unit(desk, officer.unit_id)),
         reporter_id=officer.id,
         title=title_of(draft.text),
         category=category,

@@ -5,18 +5,27 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from desk.clocks import schedule_clocks, start_clocks
+from desk.escalations import call_in
 from desk.letters import tell
 from desk.model import Choice, Inbound, Letter, LetterState, Notice
 from desk.permissions import may_reopen, may_see
 from desk.ports import Desk
 from desk.recipients import leaders_of
 from desk.said import incident_of
+from desk.territory import ground_of, unit_names
 from incidents import deadlines, intake, triage
 from incidents.casualties import merge_casualties, read_casualties
 from incidents.kinds import read_kind
 from incidents.model import OPEN_STATES, Incident, Place, Report, ReportKind
 from incidents.occurred import read_occurred_at
-from incidents.places import believed, labelled_place, merge_places, place_words
+from incidents.places import (
+    believed,
+    corrected,
+    labelled_place,
+    merge_places,
+    place_words,
+    unit_named,
+)
 from roster.model import Officer
 
 ARRIVED = "follow_up_arrived"
@@ -92,10 +101,11 @@ async def follow_up(
         event_key=key or f"report/{desk.new_id()}",
     )
     await desk.store.add(report)
-    changed = _taught_by(desk, incident, report)
+    changed = await _placed_by(desk, _taught_by(desk, incident, report), incident, report)
     stored = await desk.store.change(
         incident,
         reports_count=report.sequence,
+        unit_id=changed.unit_id,
         place=changed.place,
         casualties=changed.casualties,
         severity=changed.severity,
@@ -124,6 +134,8 @@ async def follow_up(
     is_new = _clock_facts(stored) != _clock_facts(incident)
     (start_clocks if is_new else schedule_clocks)(desk, stored)
     is_weighty = stored.severity is not incident.severity or stored.casualties != incident.casualties
+    is_weighty = is_weighty or _words(stored) != _words(incident)
+    await _note_place(desk, incident, stored, officer)
     await _tell_holders(desk, stored, report, officer, at_once=is_weighty)
     return report
 
@@ -168,6 +180,42 @@ def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
         )
     changed = replace(changed, sensitive=incident.sensitive or found.sensitive)
     return deadlines.after_follow_up(changed, desk.now, desk.minutes(1))
+
+
+async def _placed_by(desk: Desk, changed: Incident, before: Incident, report: Report) -> Incident:
+    """The same where the words say where it really is: 地点：… always counts, an edited message when it names a unit.
+
+    The township whose ground it is has it from then on."""
+    words = labelled_place(report.text)
+    if not words and report.kind is ReportKind.correction:
+        words = unit_named(report.text, await unit_names(desk))
+    place = changed.place
+    told = report.place is not None and report.place.lat is not None
+    if words and before.place is not None and words != before.place.text and not told:
+        ground = await ground_of(desk, Place(text=words), before.unit_id)
+        place = corrected(before.place, words, is_elsewhere=ground != before.unit_id)
+    ground = await ground_of(desk, place, before.unit_id) if place != before.place else before.unit_id
+    return replace(changed, place=place, unit_id=ground)
+
+
+async def _note_place(desk: Desk, before: Incident, after: Incident, officer: Officer) -> None:
+    """A corrected place is a line of the log, and a township that has it now is called."""
+    if before.place is not None and _words(before) and _words(after) != _words(before):
+        facts: dict[str, object] = {
+            "number": after.number,
+            "was": _words(before),
+            "now": _words(after),
+            "by": officer.name,
+        }
+        if after.place is not None and after.place.lat is None and before.place.lat is not None:
+            facts |= {"lat": before.place.lat, "lon": before.place.lon}
+        desk.log("place_corrected", f"incident:{after.id}", officer.id, **facts)
+    if after.unit_id != before.unit_id and after.state in OPEN_STATES:
+        await call_in(desk, after, after.unit_id)
+
+
+def _words(incident: Incident) -> str:
+    return incident.place.text if incident.place else ""
 
 
 def _clock_facts(incident: Incident) -> tuple[object, ...]:

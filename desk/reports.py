@@ -6,12 +6,13 @@ from typing import Any
 from desk.acknowledgements import reopen, reopened
 from desk.attachments import keep_files
 from desk.clocks import schedule_clocks, start_clocks
-from desk.filing import Taken, file, unit_names
+from desk.filing import Taken, file
 from desk.letters import tell
 from desk.model import Inbound, Setting
 from desk.permissions import Action, may_reopen, require
 from desk.ports import Desk
 from desk.said import remember, report_of_album
+from desk.territory import unit_names
 from incidents import deadlines, intake, lifecycle
 from incidents.model import Draft, Incident, Report, ReportKind, Severity
 from roster.model import Officer

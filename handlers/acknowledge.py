@@ -8,7 +8,7 @@ from desk.escalations import page_facts
 from desk.model import Choice, Inbound, Notice
 from desk.permissions import Action, NotAllowed, require
 from desk.ports import Desk
-from desk.recipients import names, shifts_now
+from desk.recipients import names, shifts_now, watch_unit
 from handlers import reporting, wishes
 from handlers.flow import Flow, say
 from handlers.wishes import CHOICES_MAX, Asked
@@ -205,6 +205,10 @@ def _after_sign(incident: Incident) -> tuple[Choice, ...]:
 async def _offer_colleagues(desk: Desk, message: Inbound, officer: Officer, incident: Incident) -> None:
     """Who may be handed the incident: those on watch in its unit first, then the unit's and the office's people."""
     on_watch = [shift.officer_id for shift in await shifts_now(desk, incident.unit_id)]
+    reporter = await desk.store.get(Officer, incident.reporter_id)
+    if reporter is not None:  # Told by people of another township: theirs may be meant as well.
+        own = await watch_unit(desk, reporter.unit_id)
+        on_watch += [shift.officer_id for shift in await shifts_now(desk, own)]
     unit = await desk.store.find(
         Officer,
         unit_id=incident.unit_id,

@@ -29,6 +29,11 @@ def next_step(incident: Incident) -> Step:
     return steps[incident.step % len(steps)]
 
 
+def first_rung(incident: Incident) -> tuple[str, ...]:
+    """Whom the first step means."""
+    return _ladder(incident).steps[0].to
+
+
 def after_step(incident: Incident, now: datetime, minute: timedelta) -> Incident:
     """The incident once its due step is taken: the next step and its moment, never before `now`.
 

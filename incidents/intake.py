@@ -11,7 +11,15 @@ from incidents.kinds import read_kind
 from incidents.model import Casualties, Draft, Place
 from incidents.numerals import fold
 from incidents.occurred import Occurred, read_occurred, read_occurred_at
-from incidents.places import believed, labelled_place, merge_places, place_words, unit_named
+from incidents.places import (
+    believed,
+    can_be_place,
+    labelled_place,
+    merge_places,
+    place_words,
+    unit_named,
+)
+from incidents.telling import tells_of_event
 
 __all__ = [
     "Occurred",
@@ -31,7 +39,6 @@ __all__ = [
 
 TEXT_MAX = 20_000
 CUT = "…"  # The last character of a text that did not fit: the sender's own message stays in the inbox.
-PLACE_WORDS_MAX = 60
 FIRST_REPORT = ("place", "what")  # In asking order; time and telephone are known from the message itself.
 _DASH = r"\s*[-‐‑‒–—―−_~·.]?\s*"
 
@@ -49,12 +56,13 @@ def add(
 ) -> Draft:
     """The draft with one more piece. Text grows by lines and is kept whole up to `text_max`, then cut.
 
-    A point nobody can believe is kept as words. Words sent once the place was asked for, which tell nothing
-    else, are the place; so are words that name one of the known `units`, while no place is known."""
+    A point nobody can believe is kept as words. Words sent once the place was asked for that can be one are the
+    place; so are words that name one of the known `units`, while no place is known."""
     said = text.replace("\x00", "").strip()
     named = labelled_place(said)
     if not named and place is None:
-        named = _answers_place(draft, said) or ("" if draft.place else _names_unit(said, units))
+        known = tuple(units)
+        named = _answers_place(draft, said, known) or ("" if draft.place else _names_unit(said, known))
     where = merge_places(draft.place, Place(text=named) if named else None)
     where = merge_places(where, believed(place) if place is not None else None)
     return replace(
@@ -125,14 +133,16 @@ def _joined(old: str, new: str, text_max: int) -> str:
     return text if len(text) <= text_max else text[: text_max - 1] + CUT
 
 
-def _answers_place(draft: Draft, said: str) -> str:
-    """The words that answer 在哪里, once that was asked and no place is known yet."""
+def _answers_place(draft: Draft, said: str, units: Iterable[str]) -> str:
+    """The words that answer 在哪里, once that was asked and no place is known yet; what can be none is asked again."""
     if "place" not in draft.asked or draft.place is not None or not says_something(said):
         return ""
-    _category, kind = read_kind(said)
-    if not kind and says_something(draft.text) and len(said) <= PLACE_WORDS_MAX:
+    if named := unit_named(said, units):
+        return said if can_be_place(said) and not tells_of_event(said) else named
+    if says_something(draft.text) and can_be_place(said) and not tells_of_event(said):
         return said
-    return place_words(said)
+    words = place_words(said)
+    return words if words and can_be_place(words) else ""
 
 
 def _names_unit(said: str, units: Iterable[str]) -> str:

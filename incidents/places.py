@@ -18,19 +18,30 @@ _LABELLED = re.compile(
     r"(?:事发)?(?:地点|地址|位置|事发地)\s{0,3}(?:是|为|在)?\s{0,3}[:：]?\s{0,3}([^\n，,。；;]{2,60})"
 )
 _PLACE_END = (
-    r"(?:社区|村委会|村|居委会|小区|花园|广场|大道|大街|公路|高速|国道|省道|街道|路口|路段|路|街|巷|里弄|镇|"
-    r"工业区|工业园|厂|市场|学校|小学|中学|幼儿园|医院|养老院|码头|水库|大桥|桥|涌|山|公园|车站|酒店|商场|大厦|"
-    r"[0-9一二三四五六七八九十]{1,4}(?:号楼?|栋))"
+    r"(?:社区|村委会|村(?!民)|居委会|小区|花园|广场|大道|大街|公路|高速|国道|省道|街道|路口|路段|路(?![面灯况人过障基牌])|"
+    r"街(?![坊上])|道(?=路灯|[旁边上口]|$)|巷|里弄|镇|工业区|工业园|厂(?![房区])|市场|学校|小学|中学|幼儿园|医院|养老院|码头|水库|大桥|桥(?![面梁])|"
+    r"涌(?![水出入])|山(?![体火坡])|公园|车站|酒店|商场|大厦|[0-9一二三四五六七八九十]{1,4}(?:号楼?|栋))"
 )
 _NAMED = re.compile(
     rf"(?:位于|发生在|在)?([\w·-]{{2,30}}?{_PLACE_END}(?:[\w·-]{{0,12}}?{_PLACE_END})*(?:附近|旁边?|门口|对面)?)"
 )
 # The name of one place stays when its kind changes (南朗镇 became 南朗街道); within a row the endings mean the same.
 _UNIT_ENDS = (
-    ("街道办事处", "街道办", "街道", "镇", "乡", "区"),
+    # Villages first: 沙口社区 ends in 区 as well.
     ("村民委员会", "村委会", "村", "居民委员会", "社区居委会", "居委会", "社区"),
+    ("街道办事处", "街道办", "街道", "镇", "乡", "区"),
 )
 STEM_MIN = 2
+PLACE_WORDS_MAX = 60
+# What stands in sentences, answers and commands, and in no name of a place.
+_SENTENCE = re.compile(
+    r"没|无人|不[是能会要知清详用了在到]|有(?:人|情|事|火|烟|水|点|没|一|两|[0-9])|[了吗呢吧啊呀](?:$|[,，。.!！?？\s])|越来越|正在|已[经在]|请[您你假]|"
+    r"快[来点]|还[在有没]|[等稍]一?下|马上|一会|什么|怎么|哪[里儿个]|多少|受伤|伤亡|[轻重]伤|死[了亡]|失踪|被困|情况|收到|好的|谢谢|知道|明白|报告|取消|签收|转办|办结|不属实|点名|"
+    r"[到在][岗崗]|请假|免点|帮助|状态|火势|很[大多高深快急]"
+)
+_COMMANDS = frozenset(
+    "到 值班 我的 报送 上报 绑定 你好 您好 测试 收到 是 是的 对 好 行 嗯 等等 稍等 马上".split()
+)
 
 
 def valid_place(lat: float, lon: float) -> str | None:
@@ -73,6 +84,11 @@ def believed(place: Place) -> Place:
     )
 
 
+def corrected(old: Place | None, words: str, *, is_elsewhere: bool) -> Place:
+    """The place once somebody says in words where it really is; a point of elsewhere no longer counts."""
+    return Place(text=words) if old is None or is_elsewhere else replace(old, text=words)
+
+
 def merge_places(old: Place | None, new: Place | None) -> Place | None:
     """The newer point with the best words: what a person wrote, else a point's title, else mere figures."""
     if old is None or new is None:
@@ -108,6 +124,19 @@ def labelled_place(text: str) -> str:
     return found.group(1).strip() if found else ""
 
 
+def can_be_place(text: str) -> bool:
+    """Whether words can answer 在哪里: a short name, and no sentence, answer, figure of people or command."""
+    said = text.strip(" \t\r\n,，.。!！?？~～")
+    letters = sum(one.isalpha() for one in said)
+    return (
+        letters >= 2
+        and len(said) <= PLACE_WORDS_MAX
+        and said not in _COMMANDS
+        and not said.startswith("/")
+        and _SENTENCE.search(said) is None
+    )
+
+
 def place_words(text: str) -> str:
     """The first words of a sentence that look like a place (绩东一社区, 起湾道路口 …), or ""."""
     found = _NAMED.search(text[:PLACE_READ_MAX])
@@ -119,12 +148,24 @@ def unit_named(text: str, units: Iterable[str]) -> str:
 
     A unit is known by its name, or by its name with another ending of the same kind; a bare 南朗 is not enough."""
     said = text[:PLACE_READ_MAX]
-    found = [(at, name) for unit in units for name in _spellings(unit) if (at := said.find(name)) >= 0]
-    if not found:
+    found = _first_unit(said, units)
+    if found is None:
         return ""
-    at, name = min(found, key=lambda one: (one[0], -len(one[1])))
+    at, name, _unit = found
     whole = _NAMED.match(said, at)
     return whole.group(1) if whole and len(whole.group(1)) > len(name) else name
+
+
+def unit_meant(text: str, units: Iterable[str]) -> str:
+    """The first known unit that a text names, by the unit's own name, or ""."""
+    found = _first_unit(text[:PLACE_READ_MAX], units)
+    return found[2] if found else ""
+
+
+def _first_unit(said: str, units: Iterable[str]) -> tuple[int, str, str] | None:
+    """Where the first known unit stands, how it is spelled there, and its own name."""
+    found = [(at, name, unit) for unit in units for name in _spellings(unit) if (at := said.find(name)) >= 0]
+    return min(found, key=lambda one: (one[0], -len(one[1]))) if found else None
 
 
 def _spellings(unit: str) -> Iterable[str]:

@@ -35,6 +35,8 @@ def _nobody(name: str, word: str) -> Callable[[Facts], str]:
 def _page(facts: Facts) -> str:
     if facts.get("by"):
         return "handed"
+    if facts.get("called"):
+        return "called"
     if facts.get("step") == -1:
         return "alarm"
     return "escalated" if facts.get("step") or facts.get("walk") else ""

@@ -286,7 +286,9 @@ class Chat:
 
     async def paged(self) -> list[str]:
         """Who was paged, in order, as the duty log has it; as many letters were written."""
-        lines = await self.find(LogLine, kind_in=["paged", "escalated", "handed_on"], order=("sequence",))
+        lines = await self.find(
+            LogLine, kind_in=["paged", "escalated", "handed_on", "called_in"], order=("sequence",)
+        )
         names: list[str] = []
         for line in lines:
             to = line.facts["to"]

@@ -84,12 +84,54 @@ def test_words_that_answer_the_question_where_are_the_place() -> None:
     asked = replace(add(DRAFT, text="着火了，快来"), asked=("place",))
     assert missing(add(asked, text="老榕树头")) == ()
     assert add(asked, text="老榕树头").place == Place(text="老榕树头")
-    assert add(asked, text="烟越来越大").place is not None  # Better sent at once than asked for ever.
-    assert add(asked, text="火势很大").place is None
+    assert add(asked, text="绩东一社区，没有人受伤", units=("绩东一社区",)).place == Place(text="绩东一社区")
     assert add(DRAFT, text="老榕树头").place is None
     first = replace(add(DRAFT, attachment_ids=("p1",)), asked=("place",))
     assert missing(add(first, text="着火了")) == ("place",)
     assert missing(add(first, text="绩东一社区着火了")) == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "没有人受伤",
+        "有情况",
+        "烟越来越大",
+        "火势很大",
+        "好的",
+        "值班",
+        "/status",
+        "不清楚",
+        "还在烧",
+        "3人受伤",
+        "签收",
+        "等一下，马上",
+    ],
+)
+def test_what_can_be_no_place_is_none_and_is_asked_for_again(said: str) -> None:
+    asked = replace(add(DRAFT, text="着火了，快来"), asked=("place",))
+    told = add(asked, text=said)
+    assert told.place is None and said in told.text and missing(told) == ("place",)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "老榕树头",
+        "大信新都汇",
+        "泰丰路口",
+        "翠亨村村口旁边",
+        "无锡路12号",
+        "沙口",
+        "五金厂后面",
+        "快速路出口",
+        "化工厂门口",
+        "3号楼",
+    ],
+)
+def test_the_name_of_a_place_is_one_however_short(said: str) -> None:
+    asked = replace(add(DRAFT, text="着火了，快来"), asked=("place",))
+    assert missing(add(asked, text=said)) == ()
 
 
 @pytest.mark.parametrize("length", [0, 1, 4096, 4097, TEXT_MAX])

@@ -97,6 +97,9 @@ def test_a_named_place_is_read(text: str, label: str, words: str) -> None:
         ("报告，南朗街道办门口积水", "南朗街道办"),
         ("路口有树倒了，在翠亨村", "翠亨村"),
         ("翠亨社区停电", "翠亨社区"),
+        ("翠亨村委会门口路面塌了，有辆车掉进去", "翠亨村委会门口"),
+        ("沙口村委会门口路面塌了", "沙口村委会门口"),
+        ("南朗街道泰丰路有人打架", "南朗街道泰丰路"),
         ("南朗有树倒了", ""),  # A bare name may mean anything: 民众聚集 is no report from 民众街道.
         ("民众聚集，有人受伤", ""),
         ("西坑村有树倒了", ""),
@@ -104,4 +107,4 @@ def test_a_named_place_is_read(text: str, label: str, words: str) -> None:
     ],
 )
 def test_words_name_a_place_once_they_name_a_known_unit(text: str, named: str) -> None:
-    assert unit_named(text, ("民众街道", "南朗街道", "翠亨村")) == named
+    assert unit_named(text, ("民众街道", "南朗街道", "翠亨村", "沙口社区")) == named

@@ -273,6 +273,8 @@ def _incidents(add: Any) -> None:
     add("incident_page escalated", {**level, "walk": 0, "step": 1}, SIGN, HAND)
     add("incident_page in a second walk", {**level, "walk": 1, "step": 0, "drill": True}, SIGN, HAND)
     add("incident_page with an empty ladder", {**PAGE, "step": -1}, SIGN, HAND)
+    called = {"called": "南朗街道", "step": -2, "maybe_trapped": True}
+    add("incident_page called in", {**PAGE, **called}, SIGN, HAND)
     add("incident_page handed on", {**PAGE, "by": "吴健芬", "to": "古咏梅"}, SIGN, HAND)
     add("page_signed", {**SIGNED, "mine": False})
     add("page_signed mine", {**SIGNED, "mine": True}, CLOSE, HAND)
