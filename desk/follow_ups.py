@@ -127,6 +127,7 @@ async def follow_up(
         officer.id,
         number=incident.number,
         report=kind.value,
+        nth=report.sequence - 1 if kind is ReportKind.follow_up else None,
         sequence=report.sequence,
     )
     if stored.severity is not incident.severity:

@@ -1,5 +1,6 @@
 """Takes incident reports: any order, nothing refused, nothing lost; a complete or overdue draft is filed."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from desk.acknowledgements import reopen, reopened
 from desk.attachments import keep_files
 from desk.clocks import schedule_clocks, start_clocks
 from desk.filing import Taken, file
+from desk.follow_ups import follow_up
 from desk.letters import tell
 from desk.model import Inbound, Setting
 from desk.permissions import Action, may_reopen, require
@@ -14,7 +16,7 @@ from desk.ports import Desk
 from desk.said import remember, report_of_album
 from desk.territory import unit_names
 from incidents import deadlines, intake, lifecycle
-from incidents.model import Draft, Incident, Report, ReportKind, Severity
+from incidents.model import OPEN_STATES, Draft, Incident, Report, ReportKind, Severity
 from roster.model import Officer
 
 SEPARABLE = (ReportKind.follow_up, ReportKind.final)
@@ -23,6 +25,7 @@ __all__ = [
     "Taken",
     "cancel",
     "correct_level",
+    "correct_place",
     "fell_due",
     "file",
     "join_album",
@@ -125,7 +128,8 @@ async def separate(desk: Desk, message: Inbound, officer: Officer, report_id: st
     [is_first] = await desk.store.add_new(Setting(f"separated/{report.id}", desk.now.isoformat()))
     if not is_first:
         return None
-    desk.log("report_separated", f"incident:{report.incident_id}", officer.id, sequence=report.sequence)
+    facts = {"nth": report.sequence - 1, "sequence": report.sequence}
+    desk.log("report_separated", f"incident:{report.incident_id}", officer.id, **facts)
     incident = await desk.store.get(Incident, report.incident_id)
     is_outcome = incident is not None and report.kind is ReportKind.final and incident.outcome == report.text
     if incident is not None and is_outcome and may_reopen(officer, incident):
@@ -164,6 +168,18 @@ async def correct_level(desk: Desk, incident_id: str, officer: Officer, severity
     )
     start_clocks(desk, stored)
     return stored
+
+
+async def correct_place(desk: Desk, incident_id: str, officer: Officer, words: str) -> Report:
+    """A person says where it really is: a 更正 like any other, so that whoever has it hears, and the log tells."""
+    incident = await desk.store.get(Incident, incident_id)
+    if incident is None:
+        raise LookupError(incident_id)
+    require(officer, Action.correct_level, incident)
+    if incident.state not in OPEN_STATES:
+        raise lifecycle.NotOpen(incident.state)
+    plain = re.sub(r"[\s,，。；;]+", " ", words).strip()
+    return await follow_up(desk, incident, officer, text=f"地点：{plain}", kind=ReportKind.correction)
 
 
 def _difference(old: object, new: object) -> dict[str, Any]:

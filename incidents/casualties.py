@@ -51,7 +51,7 @@ MAYBE_TRAPPED = re.compile(
     rf"(?:有|听[到见])[^,，。;；!！?？、\n]{{0,3}}人[^,，。;；!！?？\n]{{0,10}}{_CALLS}|救命|(?:里面|屋里|楼上|车里|水里|井下)(?:还|好像|可能|似乎)?有[^,，。;；]{{0,2}}人"
     r"|有[^,，。;；!！?？、\n]{0,3}人[^,，。;；!！?？\n]{0,4}(?:在|还在)(?:里面|屋里|楼上|车里|水里|井下)"
 )
-NOBODY_BEFORE = re.compile(r"(?:没|没有|无|未|未发现|未见|是否|有没)$")
+NOBODY_BEFORE = re.compile(r"(?:没|没有|无|未|(?:没有?|未)(?:发现|见到?|听说))$")
 CLAUSES = re.compile(r"[,，。.;；!！?？、\n]+(?!\d)|(?<!\d)[,，]")
 SCALE = {"百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
@@ -96,6 +96,18 @@ def merge_casualties(old: Casualties | None, new: Casualties | None) -> Casualti
     kept = {name: known.get(name, getattr(old, name)) for name in names}
     people = [value for name, value in kept.items() if name != "loss_yuan" and value]
     return Casualties(**kept, nobody=(new.nobody or old.nobody) and not people)
+
+
+def is_nobody(casualties: Casualties | None) -> bool:
+    """Whether 无 is all that is known: it is said as a word, for it gives no figure of the missing or the trapped."""
+    return (
+        casualties is not None
+        and casualties.nobody
+        and not any(
+            getattr(casualties, name) is not None
+            for name in ("deaths", "missing", "trapped", "serious_injuries", "injuries")
+        )
+    )
 
 
 def is_known(casualties: Casualties | None) -> bool:

@@ -20,6 +20,7 @@ from web.screen import Screen, field
 from web.sessions import Viewer, acting_officer
 
 Act = Callable[[Desk, Incident, Officer, FormData], Awaitable[str]]
+PLACE_MIN, PLACE_MAX = 2, 60
 ENDS = (State.closed, State.unfounded)
 
 
@@ -30,6 +31,7 @@ def make_routes(screen: Screen) -> list[BaseRoute]:
         "hand-on": _hand_on,
         "close": _close,
         "level": _level,
+        "place": _place,
         "told": _told,
     }
     return [
@@ -96,6 +98,14 @@ async def _level(desk: Desk, incident: Incident, officer: Officer, form: FormDat
         raise HTTPException(400)
     await reports.correct_level(desk, incident.id, officer, Severity(severity))
     return "level_set"
+
+
+async def _place(desk: Desk, incident: Incident, officer: Officer, form: FormData) -> str:
+    place = field(form, "place", PLACE_MAX)
+    if len(place) < PLACE_MIN:
+        return "no_place"
+    await reports.correct_place(desk, incident.id, officer, place)
+    return "place_corrected"
 
 
 async def _told(desk: Desk, incident: Incident, officer: Officer, form: FormData) -> str:

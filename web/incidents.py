@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from desk.permissions import Action, may
 from desk.ports import Store
+from incidents.casualties import is_nobody
 from incidents.deadlines import DONE_FIELDS, clocks
 from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Severity, State
 from roster.model import Officer, Role, Unit
@@ -20,6 +21,7 @@ from web.timeline import ladder_rungs, read_entries, read_lines
 
 PAGE_INCIDENTS = 50
 PEOPLE_MAX = 300
+PEOPLE_HARMED = ("deaths", "missing", "trapped", "serious_injuries", "injuries")
 
 
 def make_routes(screen: Screen) -> list[BaseRoute]:
@@ -101,6 +103,7 @@ class IncidentPages:
             "readings": clocks(incident, screen.now),
             "owed_clocks": [name for name, done in DONE_FIELDS.items() if getattr(incident, done) is None],
             "casualties": _casualties(incident),
+            "is_nobody": is_nobody(incident.casualties),
             "may_act": may_act,
             "people": people,
             "severities": list(Severity),
@@ -110,13 +113,11 @@ class IncidentPages:
 
 
 def _casualties(incident: Incident) -> dict[str, int | float | None]:
-    """What is known of harm; None is 不详, which is not zero. Nobody hurt says nothing of the loss in money."""
+    """What is known of harm, as the card says it; None is 不详, which is not zero."""
     known = incident.casualties
     if known is None:
         return {}
-    people = ("deaths", "missing", "trapped", "serious_injuries", "injuries")
-    harmed = {name: 0 if known.nobody else getattr(known, name) for name in people}
-    return {**harmed, "loss_yuan": known.loss_yuan}
+    return {name: getattr(known, name) for name in (*PEOPLE_HARMED, "loss_yuan")}
 
 
 async def _named(store: Store, incident: Incident) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from desk.ports import Store
-from incidents.model import UNSIGNED_STATES, Attachment, Incident, LogLine, Report
+from incidents.model import UNSIGNED_STATES, Attachment, Incident, LogLine, Report, ReportKind
 from roster.model import Officer
 from web.log import view_lines
 from web.screen import Screen
@@ -74,7 +74,7 @@ async def read_entries(
             at=report.received_at,
             key=f"report-{report.id}",
             look="report",
-            sentence=screen.words["report"][report.kind],
+            sentence=_paper(screen, report),
             report=report,
             reporter=people.get(report.reporter_id, ""),
             attachments=tuple(one for one in attachments if one.id in report.attachment_ids)
@@ -109,6 +109,12 @@ def ladder_rungs(screen: Screen, incident: Incident, lines: Sequence[LogLine]) -
         )
         for number, step in enumerate(incident.ladder.steps)
     ]
+
+
+def _paper(screen: Screen, report: Report) -> str:
+    """Which paper a report is; follow-ups are numbered as their tellers were told."""
+    paper, nth = screen.words["report"][report.kind], str(report.sequence - 1)
+    return paper + screen.words["nth"].get(nth, nth) if report.kind is ReportKind.follow_up else paper
 
 
 def _say(screen: Screen, line: LogLine) -> str:

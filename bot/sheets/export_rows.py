@@ -1,7 +1,7 @@
 """What an export holds: the columns of each kind, and its rows a page at a time, as plain values."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from desk.policy import Policy
 from desk.ports import Store
 from desk.registry import one_form
+from incidents.casualties import is_nobody
 from incidents.model import Casualties, Incident, LogLine
 from roster.model import Account, Answer, Officer, Role, RollCall, Shift, Unit
 
@@ -173,6 +174,8 @@ async def incidents(store: Store, policy: Policy) -> Pages:
 
 def _incident(one: Incident, names: Names) -> Record:
     place, harm = one.place, one.casualties or Casualties()
+    if is_nobody(harm):  # 无 is of the dead and the hurt; of the missing and the trapped it says nothing.
+        harm = replace(harm, deaths=0, serious_injuries=0, injuries=0)
     plain = {name: getattr(one, name, None) for name in COLUMNS["incidents"]}
     return plain | {
         "unit": names.unit(one.unit_id),

@@ -101,7 +101,9 @@ async def test_a_place_mentioned_in_passing_moves_nothing(chat: Chat) -> None:
     assert (await chat.incident()).place == Place(text="泰丰路")
 
 
-async def test_a_call_for_help_without_a_figure_is_a_hint_on_the_card_until_somebody_knows(chat: Chat) -> None:
+async def test_a_call_for_help_without_a_figure_is_a_hint_on_the_card_until_somebody_knows(
+    chat: Chat,
+) -> None:
     await chat["陈村"].say("北镇一村出租屋起火，有人在楼上喊")
     assert chat["邓值"].saw("可能有人被困，请先核实")
     await chat["陈村"].say("没有人被困")

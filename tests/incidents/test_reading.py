@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.casualties import is_known, merge_casualties, read_casualties
+from incidents.casualties import (
+    is_known,
+    is_nobody,
+    maybe_trapped,
+    merge_casualties,
+    read_casualties,
+)
 from incidents.intake import find_number, read_kind, read_occurred, read_occurred_at
 from incidents.model import Casualties, Category
 from incidents.numerals import read_figure
@@ -241,3 +247,40 @@ def test_a_wall_of_text_is_read_in_one_pass(unit: str) -> None:
 
 def test_what_is_told_after_a_long_preface_is_still_found_by_its_number() -> None:
     assert find_number("火" * 19_000 + " ZS-20261123-004", "ZS") == "ZS-20261123-004"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("无人员伤亡", True),
+        ("没有人受伤", False),
+        ("伤亡不详", False),
+        ("2人死亡", False),
+        ("人都安全", True),
+    ],
+)
+def test_nobody_is_a_word_only_while_no_figure_is_known(text: str, expected: bool) -> None:
+    assert is_nobody(read_casualties(text)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("有人在楼上喊", True),
+        ("有人被困", True),
+        ("听到里面有人呼救", True),
+        ("好像有工人没出来", True),
+        ("救命", True),
+        ("没有人被困", False),
+        ("有没有人被困不清楚", True),  # Worth a look.
+        ("没有发现有人被困", False),
+        ("有人受伤", False),
+        ("三楼着火", False),
+    ],
+)
+def test_a_hint_at_people_shut_in_is_read_without_a_figure(text: str, expected: bool) -> None:
+    assert maybe_trapped(text) is expected
+
+
+def test_one_tree_that_fell_is_of_a_kind() -> None:
+    assert read_kind("一棵树倒了")[1] == "树木倒伏"

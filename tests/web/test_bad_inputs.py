@@ -24,6 +24,7 @@ EVERY_POST = (
     "/incidents/{number}/hand-on",
     "/incidents/{number}/close",
     "/incidents/{number}/level",
+    "/incidents/{number}/place",
     "/incidents/{number}/told",
     "/roll-calls/start",
     "/roll-calls/{call}/conclude",

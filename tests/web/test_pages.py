@@ -108,7 +108,7 @@ async def test_nobody_hurt_says_nothing_of_the_loss_in_money(world: World) -> No
             )
         ).text
     )
-    assert "死亡 0" in told
+    assert "伤亡 无" in told and "死亡 0" not in told
     assert "损失" not in told
     worth = await world.report("仓库起火，无人员伤亡，损失50万元")
     told = words_of((await (await world.signed_in("o-jian")).get(f"/incidents/{worth.number}")).text)
@@ -169,13 +169,33 @@ async def test_a_person_sets_the_level_and_marks_what_went_up(world: World) -> N
     assert "陈志强 定" in words_of((await client.get(f"/incidents/{incident.number}")).text)
 
 
+async def test_a_person_corrects_the_place_and_what_was_told_stays(world: World) -> None:
+    incident = await world.report("起火")
+    client = await world.signed_in("o-chen")
+    address = f"/incidents/{incident.number}/place"
+    assert (await world.press(client, address, place="绩东一社区泰丰路15号")).status_code == 303
+    assert "no_place" in (await world.press(client, address, place=" ")).headers["location"]
+    now = await world.read(incident)
+    assert now.place is not None and now.place.text == "绩东一社区泰丰路15号"
+    html = words_of((await client.get(f"/incidents/{incident.number}")).text)
+    assert "更正" in html and "地点：绩东一社区泰丰路15号" in html
+
+
+async def test_nobody_hurt_claims_no_zeros_of_the_missing_and_the_trapped(world: World) -> None:
+    client = await world.signed_in("o-chen")
+    for text, said in (("起火，没有人受伤", "受伤 0"), ("起火，无人员伤亡", "伤亡 无")):
+        incident = await world.report(text)
+        html = " ".join(words_of((await client.get(f"/incidents/{incident.number}")).text).split())
+        assert said in html and "失踪 0" not in html and "被困 0" not in html and "死亡 0" not in html
+
+
 async def test_whoever_may_only_look_gets_no_buttons_and_is_refused(world: World) -> None:
     incident = await world.report("起火")
     reporter = await world.signed_in("o-mei")
     html = (await reporter.get(f"/incidents/{incident.number}")).text
     assert "/sign" not in html.replace("/sign-out", "") and "/close" not in html
-    for act in ("sign", "hand-on", "close", "level", "told"):
-        fields = {"to": "o-chen", "outcome": "x", "severity": "serious", "clock": "phone"}
+    for act in ("sign", "hand-on", "close", "level", "place", "told"):
+        fields = {"to": "o-chen", "outcome": "x", "severity": "serious", "clock": "phone", "place": "路口"}
         answer = await world.press(reporter, f"/incidents/{incident.number}/{act}", **fields)
         assert answer.status_code == 403, act
     assert (await world.read(incident)).version == incident.version
