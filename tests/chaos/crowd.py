@@ -28,6 +28,7 @@ class Crowd:
         self._office = office
         self._dice = dice
         self._pressed: set[tuple[str, Card, str]] = set()
+        self._pages: dict[str, asyncio.Lock] = {}  # One person's page sends one thing after the other.
         self._posting: set[asyncio.Task[None]] = set()
         self._called_at = 0.0
         self.told = Told()
@@ -204,7 +205,8 @@ class Crowd:
     async def _post(self, who: str, messages: Sequence[dict[str, Any]]) -> None:
         """As the page does: one after the other, each again under its own id until the desk has it."""
         url = f"{self._office.url}/chat/{self._office.links[who]}/messages"
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        page = self._pages.setdefault(who, asyncio.Lock())
+        async with page, httpx.AsyncClient(timeout=5, trust_env=False) as client:
             for message in messages:
                 while not await self._was_taken(client, url, message):
                     await asyncio.sleep(POST_AGAIN_SECONDS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import signal
 import socket
 import threading
 import time
@@ -162,6 +164,16 @@ class LoopbackServer(ABC):
             return value
         finally:
             self._listeners.remove(changed.set)
+
+
+def serve_until_told(fake: LoopbackServer, line: dict[str, Any]) -> None:
+    """Print one line of JSON for whoever started this process, and serve until SIGTERM or Ctrl-C."""
+    print(json.dumps(line), flush=True)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    over.wait()
+    fake.stop()
 
 
 class Silence(Response):

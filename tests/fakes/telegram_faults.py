@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.fakes.orders import due
+
 BEFORE_KINDS = frozenset({"drop", "timeout_before_delivery", "400", "403", "429", "500", "502", "504"})
 AFTER_KINDS = frozenset(
     {"timeout_after_delivery", "drop_after_delivery", "truncated_body", "half_json", "502_after_delivery"}
@@ -50,14 +52,7 @@ class Faults:
 
     def take(self, method: str, chat_id: int | None) -> Fault | None:
         """Return the fault due for this call and use it up, or nothing."""
-        for fault in self.orders:
-            if fault.method.lower() not in ("*", method.lower()) or fault.chat_id not in (None, chat_id):
-                continue
-            if fault.after > 0:
-                fault.after -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self.orders.remove(fault)
-            return fault
-        return None
+        return due(
+            self.orders,
+            lambda one: one.method.lower() in ("*", method.lower()) and one.chat_id in (None, chat_id),
+        )

@@ -7,9 +7,6 @@ In its own process: `python -m tests.fakes.telegram_server --port N`, driven ove
 from __future__ import annotations
 
 import argparse
-import json
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +15,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from tests.fakes.loopback import LoopbackServer
+from tests.fakes.loopback import LoopbackServer, serve_until_told
 from tests.fakes.telegram_control import Control
 from tests.fakes.telegram_delivery import Delivery
 from tests.fakes.telegram_faults import Fault
@@ -259,12 +256,7 @@ def main() -> None:
     limits = Limits(enabled=not args.no_limits)
     fake = FakeTelegram(args.token, limits=limits, port=args.port, retry_factor=args.retry_factor).start()
     line = {"port": fake.port, "url": fake.url, "base_url": fake.base_url, "token": fake.token}
-    print(json.dumps(line), flush=True)
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
-    over.wait()
-    fake.stop()
+    serve_until_told(fake, line)
 
 
 if __name__ == "__main__":

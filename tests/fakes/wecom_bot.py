@@ -22,6 +22,7 @@ from websockets.protocol import State
 from wechatpy.crypto.base import WeChatCipher  # type: ignore[import-untyped]  # It ships no types.
 from wechatpy.crypto.pkcs7 import PKCS7Encoder  # type: ignore[import-untyped]  # The same.
 
+from tests.fakes.orders import due
 from tests.fakes.wecom_cards import check_card
 from tests.fakes.wecom_model import ApiError, Json, Member, Sent, Shown, bad_parameter
 from tests.fakes.wecom_world import World
@@ -169,7 +170,7 @@ class Bot:
             return
         self.calls[cmd] += 1
         self.frames.append(frame)
-        fault = self._fault(cmd)
+        fault = due(self.faults, lambda one: one.cmd in ("*", cmd))
         if fault is not None and fault.kind == "drop":
             line.transport.abort()
             return
@@ -192,19 +193,6 @@ class Bot:
             await line.send(json.dumps(told, ensure_ascii=False))
         if cmd == "aibot_subscribe":
             await self._seat(line, is_welcome=told["errcode"] == 0)
-
-    def _fault(self, cmd: str) -> FrameFault | None:
-        for fault in self.faults:
-            if fault.cmd not in ("*", cmd):
-                continue
-            if fault.after > 0:
-                fault.after -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self.faults.remove(fault)
-            return fault
-        return None
 
     async def _seat(self, line: ServerConnection, *, is_welcome: bool) -> None:
         """Let the newest connection be the bot's only one; the former is told and shut."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.fakes.orders import due
+
 BEFORE_KINDS = frozenset({"drop", "timeout_before", "500", "502", "504", "errcode"})
 AFTER_KINDS = frozenset({"timeout_after", "drop_after", "truncated_body", "half_json", "502_after"})
 _WORDS = {
@@ -57,14 +59,4 @@ class Faults:
 
     def take(self, method: str) -> Fault | None:
         """Return the fault due for this call and use it up, or nothing."""
-        for fault in self.orders:
-            if fault.method not in ("*", method):
-                continue
-            if fault.after > 0:
-                fault.after -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self.orders.remove(fault)
-            return fault
-        return None
+        return due(self.orders, lambda one: one.method in ("*", method))

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.fakes.loopback import LoopbackServer
+from tests.fakes.loopback import LoopbackServer, serve_until_told
 from tests.fakes.wecom_bot import Bot, Event
 from tests.fakes.wecom_bot_people import BotPhone
 from tests.fakes.wecom_callback import Push, Pusher
@@ -277,17 +274,8 @@ def main() -> None:
     args = parser.parse_args()
     fake = FakeWeCom(limits=Limits(paced=not args.no_limits), port=args.port).start()
     fake.callback_url = args.callback_url
-    print(
-        json.dumps(
-            {"port": fake.port, "url": fake.url, "settings": fake.settings, "bot_settings": fake.bot_settings}
-        ),
-        flush=True,
-    )
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
-    over.wait()
-    fake.stop()
+    tables = {"settings": fake.settings, "bot_settings": fake.bot_settings}
+    serve_until_told(fake, {"port": fake.port, "url": fake.url, **tables})
 
 
 if __name__ == "__main__":
