@@ -17,7 +17,7 @@ READY_SECONDS = 20.0
 LIFE_SECONDS_MAX = 0.8
 BOOT_SECONDS = 0.3
 ACT_EVERY_SECONDS = 0.1
-DRAIN_SECONDS = 150.0
+DRAIN_SECONDS = 300.0  # WeCom allows thirty messages a minute to one person: a crowded night ends slowly.
 COLD_EACH = 20  # One life in so many starts from nothing, the others as a fork after the imports.
 
 
