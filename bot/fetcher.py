@@ -17,7 +17,6 @@ FETCH = "fetch"
 ATTEMPTS_MAX = 6  # With the queue's pauses about a quarter of an hour.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
 DISK_AGAIN = timedelta(minutes=1)
-DISK = ("attachments", "store")  # The trouble while files cannot be kept.
 
 
 class Fetcher:
@@ -60,7 +59,7 @@ class Fetcher:
         async with self._door.open() as desk:
             await attachments.stored(desk, row.id, digest, count)
             if self._disk_was_ill:
-                await troubles.end(desk, *DISK)
+                await troubles.end(desk, *troubles.NO_ROOM)
         self._disk_was_ill = False
 
     async def _tell_of_disk(self, fault: OSError) -> None:
@@ -68,7 +67,7 @@ class Fetcher:
         log.warning("attachments cannot be kept: %s", fault)
         self._disk_was_ill = True
         async with self._door.open() as desk:
-            await troubles.begin(desk, *DISK, fault.strerror or str(fault))
+            await troubles.begin(desk, *troubles.NO_ROOM, fault.strerror or str(fault))
 
     async def _give_up(self, attachment_id: str, fault: str, *, refused: bool) -> None:
         async with self._door.open() as desk:

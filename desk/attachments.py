@@ -25,8 +25,8 @@ async def keep_files(
     for position, file in enumerate(message.files):
         over = already + position >= desk.policy.limits.attachments_per_report_max
         too_big = (file.bytes_count or 0) > desk.policy.limits.attachment_bytes_max
-        fault = "" if file.digest else "over_count" if over else TOO_BIG if too_big else ""
-        state = AttachmentState.refused if fault else AttachmentState.waiting
+        fault = "over_count" if over else TOO_BIG if too_big and not file.digest else ""
+        had = AttachmentState.stored if file.digest else AttachmentState.waiting
         row = Attachment(
             id=desk.new_id(),
             channel=message.channel,
@@ -40,7 +40,7 @@ async def keep_files(
             mime=file.mime[:100],
             bytes_count=file.bytes_count,
             digest=file.digest,
-            state=AttachmentState.stored if file.digest else state,
+            state=AttachmentState.refused if fault else had,
             fault=fault,
         )
         rows.append(row)

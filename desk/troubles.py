@@ -8,6 +8,7 @@ from desk.ports import Desk
 from desk.recipients import office_unit, resolve
 from roster.model import Account, Officer
 
+NO_ROOM = ("attachments", "store")  # Files cannot be kept, whoever brings them.
 PREFIX = "trouble/"
 AFTER_PREFIX = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
 KEPT_FOR = timedelta(

@@ -329,3 +329,12 @@ async def test_a_report_may_be_opened_on_purpose(chat: Chat, word: str) -> None:
     assert chat["陈村"].saw("请报送")
     await chat["陈村"].say(f"{word} {FIRE}")
     assert (await chat.the(Draft)).text == FIRE
+
+
+async def test_the_limit_of_attachments_holds_also_where_the_channel_keeps_the_bytes() -> None:
+    async with open_chat(attachments_per_report_max=2) as chat:
+        phone = chat["陈村"]
+        files = tuple(replace(phone.picture(), digest=f"{number:064x}") for number in range(4))
+        await phone.send("media", "泰丰路 12 号仓库起火", files=files)
+        states = [one.state.value for one in await chat.find(Attachment, order=("id",))]
+    assert states == ["stored", "stored", "refused", "refused"]

@@ -17,8 +17,10 @@ import pytest_asyncio
 from PIL import Image
 
 from bot.channels.webchat import make_link
+from bot.channels.webchat.uploads import Uploads
+from bot.media import MediaFolder
 from desk.departures import revoke_links
-from desk.model import Card, ChatMessage, Outcome, RemoteFile, Rendered
+from desk.model import Card, ChatMessage, Outcome, RemoteFile, Rendered, Setting
 from desk.ports import FetchFailed
 from roster.model import Account, Officer
 from tests.bot.channels.webchat_world import World, jpeg, open_world
@@ -214,6 +216,41 @@ async def test_input_2_bad_json_is_400(world: World, client: httpx.AsyncClient, 
     )
     assert answer.status_code == 400
     assert answer.json()["reason"]
+
+
+async def test_fault_23_a_photo_for_which_there_is_no_room_is_told_in_words_and_on_the_board(
+    world: World, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    full = MediaFolder(tmp_path / "full", free_bytes_min=2**62)
+    full.open()
+    roomy, world.channel.uploads = world.channel.uploads, Uploads(world.door, full)
+    answer = await upload(client, world, jpeg())
+    assert (answer.status_code, answer.json()["code"]) == (507, "no_room") and "。" in answer.json()["reason"]
+    async with world.door.read() as store:
+        assert await store.count(Setting, id_has="trouble/attachments/store") == 1
+    assert (await say(client, world, "event-0001", text="文字照发")).status_code == 200
+    world.channel.uploads = roomy
+    assert (await upload(client, world, jpeg())).status_code == 200
+    async with world.door.read() as store:
+        assert await store.count(Setting, id_has="trouble/attachments/store") == 0
+
+
+async def test_input_60_uploads_nobody_names_are_limited_before_a_byte_is_kept_and_expire(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    async with world.door.open() as desk:
+        slips = [Setting(f"webchat.upload/{world.address}/{n}", '{"kept_at": "2020"}') for n in range(100)]
+        now = json.dumps({"kept_at": desk.now.isoformat()})
+        slips += [Setting(f"webchat.upload/{world.address}/x{n}", now) for n in range(100)]
+        await desk.store.add(*slips)
+    assert (await upload(client, world, jpeg())).status_code == 200  # The old ones are forgotten.
+    async with world.door.open() as desk:
+        assert await desk.store.count(Setting, id_has="webchat.upload/") == 101
+        await desk.store.add(*(Setting(f"webchat.upload/{world.address}/y{n}", now) for n in range(99)))
+    answer = await upload(client, world, b"never kept", kind="file", name="a.txt")
+    assert answer.json()["code"] == "too_many_uploads"
+    digest = hashlib.sha256(b"never kept").hexdigest()
+    assert not Path(world.channel.media.path(digest)).exists()
 
 
 async def test_half_a_letter_and_nul_are_stored_as_text(world: World, client: httpx.AsyncClient) -> None:

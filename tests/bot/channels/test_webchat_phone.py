@@ -8,6 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
+from bot.channels.webchat.uploads import Uploads
+from bot.media import MediaFolder
 from desk.departures import revoke_links
 from desk.model import Card, Rendered
 from tests.bot.channels.webchat_world import World, jpeg, open_world
@@ -159,6 +161,31 @@ async def test_unsent_messages_outlive_the_page(world: World, page: Page) -> Non
     await expect(page.locator(".line.mine:not(.waiting)")).to_have_count(2)
     heard = (await world.heard())[before:]
     assert [(event.text, len(event.files)) for event in heard] == [("关页前写的", 1)]
+
+
+async def test_fault_23_a_photo_nobody_can_keep_holds_up_no_word(
+    world: World, page: Page, tmp_path: Path
+) -> None:
+    full = MediaFolder(tmp_path / "full", free_bytes_min=2**62)
+    full.open()
+    roomy, world.channel.uploads = world.channel.uploads, Uploads(world.door, full)
+    before = len(await world.inbox())
+    await page.set_input_files("#camera", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
+    await write(page, "有照片的一条")
+    await write(page, "后面的急报")
+    await expect(page.locator(".line.mine:not(.waiting)")).to_have_count(3)
+    heard = (await world.heard())[before:]
+    assert [(event.text, len(event.files)) for event in heard] == [("有照片的一条", 0), ("后面的急报", 0)]
+    await expect(page.locator(".waiting")).to_contain_text("磁盘")
+    await page.screenshot(path=str(tmp_path / "no-room.png"))
+    world.channel.uploads = roomy
+    await page.locator(".waiting button").first.click()
+    await eventually(lambda: _heard_so_many(world, before + 3))
+    assert len((await world.heard())[-1].files) == 1
+
+
+async def _heard_so_many(world: World, count: int) -> bool:
+    return len(await world.inbox()) >= count
 
 
 async def test_fault_2_a_lost_answer_does_not_double_the_message(world: World, page: Page) -> None:

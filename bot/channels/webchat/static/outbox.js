@@ -3,6 +3,7 @@
 import { base, newEventId, words } from "./element.js";
 import { openDrawer } from "./drawer.js";
 
+const UPLOAD_TRIES = 3;
 const WAITS = [1, 2, 4, 8, 15, 30];
 
 export class Outbox {
@@ -89,13 +90,32 @@ export class Outbox {
       form.append("kind", file.kind);
       form.append("file", file.blob, file.name);
       const kept = await this.post(message, "files", form);
-      if (!kept) return null;
+      if (!kept) {
+        if (!message.body.text) return null;
+        await this.setAside(message);
+        break;
+      }
       file.digest = kept.digest;
       if (kept.note) this.note(kept.note);
     }
     const files = message.files.map(({ digest }) => ({ digest }));
     const answer = await this.post(message, "messages", JSON.stringify({ ...message.body, files }));
     return answer?.message;
+  }
+
+  // The words go without the files that were not taken; these stay behind as a message of their own, to be tried again.
+  async setAside(message) {
+    const left = message.files.filter((file) => !file.digest);
+    const event_id = newEventId();
+    const body = { ...message.body, text: "", event_id };
+    const own = { event_id, at: message.at + 0.5, body, files: left, failed: message.failed };
+    message.files = message.files.filter((file) => file.digest);
+    message.failed = "";
+    this.messages.push(own);
+    await this.drawer.put(own);
+    await this.drawer.put(message);
+    this.show(message);
+    this.show(own);
   }
 
   // The answer's JSON; null when it was refused for good (the message then shows why); throws to try again later.
@@ -109,12 +129,15 @@ export class Outbox {
     }
     if (response.status === 409) message.files.forEach((file) => delete file.digest);
     const tries = (message.tries = (message.tries ?? 0) + 1);
-    if (response.status >= 500) throw new Error(`status ${response.status}`);
-    if (response.status === 429 || response.status === 408 || (response.status === 409 && tries < 5)) {
+    const told = await response.json().catch(() => ({}));
+    const isUpload = path === "files";
+    // A file the desk cannot keep must not hold up what is said after it.
+    const passes = isUpload && (response.status === 507 || told.code === "too_many_uploads" || tries >= UPLOAD_TRIES);
+    if (response.status >= 500 && !passes) throw new Error(`status ${response.status}`);
+    if ((response.status === 429 && !passes) || response.status === 408 || (response.status === 409 && tries < 5)) {
       throw new Later(Number(response.headers.get("Retry-After")) || 1);
     }
-    const { reason } = await response.json().catch(() => ({ reason: words.failed }));
-    message.failed = reason;
+    message.failed = told.reason ?? words.failed;
     await this.drawer.put(message);
     this.show(message);
     return null;
