@@ -14,9 +14,9 @@ from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Report, Step
 from roster.model import Officer, Unit
 
 PAGE = "incident_page"
-CALLED_IN_STEP = -2  # The same for a unit whose ground or whose reporter it is.
+FALLBACK_STEP = -1  # The `step` of a page that no rung of the ladder sent …
+CALLED_IN_STEP = -2  # … and of one to another unit, whose ground it is or whose people reported it.
 REPORTS_READ_MAX = 50
-FALLBACK_STEP = -1  # The `step` of a page that no rung of the ladder sent.
 
 
 async def step(desk: Desk, incident_id: str) -> None:

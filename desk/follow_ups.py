@@ -24,8 +24,10 @@ from incidents.places import (
     labelled_place,
     merge_places,
     place_words,
+    stated_place,
     unit_named,
 )
+from incidents.telling import corrected_place
 from roster.model import Officer
 
 ARRIVED = "follow_up_arrived"
@@ -184,19 +186,20 @@ def _taught_by(desk: Desk, incident: Incident, report: Report) -> Incident:
 
 
 async def _placed_by(desk: Desk, changed: Incident, before: Incident, report: Report) -> Incident:
-    """The same where the words say where it really is: 地点：… always counts, an edited message when it names a unit.
+    """The same where the words say where it really is: 地点：… counts, and an edited message that names a unit.
 
-    The township whose ground it is has it from then on."""
-    words = labelled_place(report.text)
+    The township whose ground it is has it from then on, unless it is over."""
+    words = corrected_place(report.text)
     if not words and report.kind is ReportKind.correction:
-        words = unit_named(report.text, await unit_names(desk))
+        words = stated_place(report.text) or unit_named(report.text, await unit_names(desk))
     place = changed.place
     told = report.place is not None and report.place.lat is not None
     if words and before.place is not None and words != before.place.text and not told:
         ground = await ground_of(desk, Place(text=words), before.unit_id)
         place = corrected(before.place, words, is_elsewhere=ground != before.unit_id)
-    ground = await ground_of(desk, place, before.unit_id) if place != before.place else before.unit_id
-    return replace(changed, place=place, unit_id=ground)
+    if place == before.place or before.state not in OPEN_STATES:
+        return replace(changed, place=place)
+    return replace(changed, place=place, unit_id=await ground_of(desk, place, before.unit_id))
 
 
 async def _note_place(desk: Desk, before: Incident, after: Incident, officer: Officer) -> None:
@@ -211,7 +214,7 @@ async def _note_place(desk: Desk, before: Incident, after: Incident, officer: Of
         if after.place is not None and after.place.lat is None and before.place.lat is not None:
             facts |= {"lat": before.place.lat, "lon": before.place.lon}
         desk.log("place_corrected", f"incident:{after.id}", officer.id, **facts)
-    if after.unit_id != before.unit_id and after.state in OPEN_STATES:
+    if after.unit_id != before.unit_id:
         await call_in(desk, after, after.unit_id)
 
 

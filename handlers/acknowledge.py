@@ -33,7 +33,7 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
         await _keep_rest(desk, message, officer, wish)
         return
     fault = await _do_politely(desk, message, officer, wish, wish.incident)
-    if fault is not None:
+    if fault is not None and not (fault.kind == "incident_ended" and _has_more(message, wish)):
         say(desk, message, officer, fault, subject=f"incident:{wish.incident.id}")
     await _keep_rest(desk, message, officer, wish, is_done=fault is None)
 

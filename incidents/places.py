@@ -17,6 +17,11 @@ NEAR_NULL_DEGREES = 0.01  # A phone without a fix says 0, 0.
 _LABELLED = re.compile(
     r"(?:事发)?(?:地点|地址|位置|事发地)\s{0,3}(?:是|为|在)?\s{0,3}[:：]?\s{0,3}([^\n，,。；;]{2,60})"
 )
+# As a correction it must be said outright: "位置偏僻" moves nothing.
+_STATED = re.compile(
+    r"(?:地点|地址|位置|事发地)\s{0,3}(?:(?:应该?[是为在]|其实[是在]|[更改]正?[为到成]|是|为|在)?\s{0,3}[:：]|应该?[是为在]|其实[是在]|"
+    r"[更改]正?[为到成])\s{0,3}([^\n，,。；;]{2,60})"
+)
 _PLACE_END = (
     r"(?:社区|村委会|村(?!民)|居委会|小区|花园|广场|大道|大街|公路|高速|国道|省道|街道|路口|路段|路(?![面灯况人过障基牌])|"
     r"街(?![坊上])|道(?=路灯|[旁边上口]|$)|巷|里弄|镇|工业区|工业园|厂(?![房区])|市场|学校|小学|中学|幼儿园|医院|养老院|码头|水库|大桥|桥(?![面梁])|"
@@ -122,6 +127,13 @@ def labelled_place(text: str) -> str:
     """The place a sender names as one ("地点：…"), or "" without the label."""
     found = _LABELLED.search(text[:READ_MAX])
     return found.group(1).strip() if found else ""
+
+
+def stated_place(text: str) -> str:
+    """The place a sender says outright, later as well ("地点：…", "地点应为…"), or ""."""
+    found = _STATED.search(text[:READ_MAX])
+    words = found.group(1).strip() if found else ""
+    return words if can_be_place(words) else ""
 
 
 def can_be_place(text: str) -> bool:

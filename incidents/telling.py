@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from incidents.casualties import maybe_trapped, read_casualties
 from incidents.kinds import read_kind
 from incidents.numerals import fold
-from incidents.places import place_words
+from incidents.places import place_words, stated_place
 
 _CRIES = re.compile(
     r"救命|求救|呼救|快来|快点来|快派|速来|速派|请派|赶[快紧](?:来|派)|火速|告急|急需|顶不住|撑不住|出人命|出大事|出事了|"
@@ -90,3 +90,9 @@ def outcome_fault(text: str, *, is_named: bool, is_answer: bool = False, is_unfo
 def tells_of_event(text: str) -> bool:
     """Whether words tell of an event: then they are a report, whatever was asked before."""
     return read_telling(text).is_event
+
+
+def corrected_place(text: str) -> str:
+    """The place that words said later put right, or "" when they tell of an event beside it: that may be another."""
+    words = stated_place(text)
+    return words if words and not tells_of_event(text.replace(words, "", 1)) else ""

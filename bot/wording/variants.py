@@ -39,7 +39,8 @@ def _page(facts: Facts) -> str:
         return "called"
     if facts.get("step") == -1:
         return "alarm"
-    return "escalated" if facts.get("step") or facts.get("walk") else ""
+    is_first = facts.get("heard") == [] and not facts.get("walk")  # The rungs before it meant nobody else.
+    return "escalated" if (facts.get("step") or facts.get("walk")) and not is_first else ""
 
 
 def _unknown(facts: Facts) -> str:

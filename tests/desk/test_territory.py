@@ -101,6 +101,14 @@ async def test_a_place_mentioned_in_passing_moves_nothing(chat: Chat) -> None:
     assert (await chat.incident()).place == Place(text="泰丰路")
 
 
+@pytest.mark.parametrize("words", ["地点：东镇联丰路，两车相撞", "位置比较偏僻", "地点：不详", "位置已发"])
+async def test_another_event_or_a_remark_moves_the_place_nowhere(chat: Chat, words: str) -> None:
+    await chat["陈村"].say("地点：泰丰路，仓库起火")
+    await chat["陈村"].say(words)
+    assert (await chat.incident()).place == Place(text="泰丰路")
+    assert await chat.logged("place_corrected") == []
+
+
 async def test_a_call_for_help_without_a_figure_is_a_hint_on_the_card_until_somebody_knows(
     chat: Chat,
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 from desk.model import InboxRow
 from incidents.model import Attachment, Draft, Incident, Report, ReportKind, State
 from tests.handlers.chat import Chat
+from tests.handlers.roll_calls import call
 
 FIRE = "地点：泰丰路，五金厂二楼起火"
 NUMBER = "ZS-20261124-001"
@@ -239,3 +240,11 @@ async def test_a_reply_in_a_group_signs_nothing(chat: Chat, word: str) -> None:
     await chat["邓值"].reply(f"-77/{chat['邓值'].card('签收').id}", word, private=False)
     await chat["邓值"].reply(chat["邓值"].card("签收").id, "收到", private=False)
     assert (await chat.incident()).signed_by == ""
+
+
+@pytest.mark.parametrize("text", ["救命", "三人被困", "快来人，水漫进来了"])
+async def test_danger_is_no_reason_for_an_absence(chat: Chat, text: str) -> None:
+    await call(chat)
+    await chat["邓值"].press(chat["邓值"].card("免点"), "excused")
+    await chat["邓值"].say(text)
+    assert (await chat.the(Draft)).text == text
