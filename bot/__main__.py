@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import backup, check, desk, invite, people, restore, roll_call, sheets, verify
+from bot.commands import backup, check, desk, invite, people, restore, roll_call, sheets, simulate, verify
 from bot.commands.terminal import FAULTS, USAGE, Invocation, Stop, complain, help_text, invocation
 from bot.config import ConfigFaults
 from bot.logging import set_up
@@ -43,6 +43,7 @@ app.command("export", help=help_text("export"))(sheets.export_file)
 app.command("invite", help=help_text("invite"))(invite.invite)
 app.add_typer(people.app, name="people")
 app.add_typer(roll_call.app, name="roll-call")
+app.command("simulate", help=help_text("simulate"))(simulate.simulate)
 app.command("backup", help=help_text("backup"))(backup.backup)
 app.command("restore", help=help_text("restore"))(restore.restore)
 app.command("verify", help=help_text("verify"))(verify.verify)

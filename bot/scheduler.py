@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -27,28 +28,67 @@ FAILURES_TOLD = 2
 REASON_MAX = 200
 
 
+Look = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Waker(Protocol):
+    """Calls when it is time to look: nothing more hangs on it."""
+
+    def start(self, look: Look) -> None:
+        """Call `look` now and then from now on."""
+
+    def wake_at(self, moment: datetime) -> None:
+        """Call at this moment as well, instead of the one named before."""
+
+    def stop(self) -> None:
+        """Call no more."""
+
+
+class Alarm:
+    """A Waker on APScheduler."""
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        self._look: Look | None = None
+
+    def start(self, look: Look) -> None:
+        """Call `look` every 20 seconds."""
+        self._look = look
+        every = IntervalTrigger(seconds=LOOK_EVERY_SECONDS, timezone="UTC")
+        self._scheduler.add_job(look, every, id="look", replace_existing=True)
+        self._scheduler.start()
+
+    def wake_at(self, moment: datetime) -> None:
+        """Call at this moment as well; before the start there is nobody to call."""
+        if self._look is not None:
+            trigger = DateTrigger(moment, timezone="UTC")
+            self._scheduler.add_job(self._look, trigger, id="next", replace_existing=True)
+
+    def stop(self) -> None:
+        """Call no more."""
+        self._scheduler.shutdown(wait=False)
+
+
 class Scheduler:
     """Looks at every timetable at its moments, and now and then in any case."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, waker: Waker | None = None) -> None:
         self._door = door
         self._failures: dict[str, int] = {}  # Of each timetable, in a row.
         self._zone = ZoneInfo(door.policy.timezone)
         self._turn = asyncio.Lock()
-        self._waker = AsyncIOScheduler(
-            timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        )
+        self._waker = waker or Alarm()
 
     async def run(self) -> None:
         """Look until cancelled."""
-        await self._look_safely()
-        every = IntervalTrigger(seconds=LOOK_EVERY_SECONDS, timezone="UTC")
-        self._waker.add_job(self._look_safely, every, id="look", replace_existing=True)
-        self._waker.start()
+        self._waker.start(self._look_safely)
         try:
+            await self._look_safely()
             await asyncio.Event().wait()
         finally:
-            self._waker.shutdown(wait=False)
+            self._waker.stop()
 
     async def look(self) -> None:
         """Go through every timetable up to now, and wake at the next planned moment."""
@@ -137,5 +177,4 @@ class Scheduler:
         async with self._door.read() as store:
             moments += await timetables.drawn_next(store, now, now + AHEAD)
         if moments:
-            trigger = DateTrigger(min(moments), timezone="UTC")
-            self._waker.add_job(self._look_safely, trigger, id="next", replace_existing=True)
+            self._waker.wake_at(min(moments))

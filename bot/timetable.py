@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.combining import OrTrigger
@@ -50,19 +51,25 @@ def occurrences(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> 
 
     A local time that a clock change skips comes due right after it; one that happens twice comes due the
     first time only. Raises BadCron."""
-    trigger = _trigger(cron, zone, until)
+    trigger = _kept_trigger(cron, zone, until.year + 1)
     found: list[datetime] = []
     # A skipped local time comes due after its clock change: begin before it, wherever `after` lies.
     at = (after - GAP_MAX).astimezone(zone)
     while len(found) < OCCURRENCES_MAX:
         moment = trigger.get_next_fire_time(None, at)
-        if moment is None:
+        if moment is None or moment > until:
             break
         due_at = moment.astimezone(UTC)
         at = (due_at + timedelta(seconds=1)).astimezone(zone)
         if after < due_at <= until and not due_at.astimezone(zone).fold:
             found.append(due_at)
     return found
+
+
+@lru_cache(maxsize=128)
+def _kept_trigger(cron: str, zone: ZoneInfo, year: int) -> OrTrigger:
+    """The line up to a year's first days: it is asked for all day long, and reading it costs more than asking."""
+    return _trigger(cron, zone, datetime(year, 1, 3, tzinfo=UTC))
 
 
 def _trigger(cron: str, zone: ZoneInfo, until: datetime) -> OrTrigger:

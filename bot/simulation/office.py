@@ -1,0 +1,202 @@
+"""The desk itself: the real parts on the same database, life after life."""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bot import scheduler, work
+from bot.door import OfficeDoor
+from bot.fetcher import Fetcher
+from bot.intake import TransactionalInbox
+from bot.postman import Postman
+from bot.queue import rows
+from bot.queue.embedded import NAP_SECONDS, EmbeddedQueue
+from bot.scheduler import Look, Scheduler
+from bot.simulation.life import CURRENT, Life
+from bot.simulation.loop import VirtualClock
+from bot.simulation.platforms import DigestBox, Line, Platform, pass_by
+from bot.store import StoreRefused
+from bot.store.sql import Database
+from bot.switchboard import Switchboard
+from bot.town.seed import carry_on, seed
+from bot.troubles import ChannelTroubles
+from bot.wording import Wording
+from desk.model import Job, Lane
+from desk.policy import Policy
+from desk.ports import Bell, Store, Unavailable
+from handlers.flow import find_flows
+
+START_AGAIN_SECONDS = 5.0
+QUIET_SECONDS = 3600.0
+DUE_READ_MAX = 50
+FIND_CLOCK_SECONDS = 1.0  # As often the real queue looks whether the clock was set.
+
+
+class Office:
+    """Starts the desk, kills it, and starts it again on what is left."""
+
+    def __init__(
+        self, folder: Path, policy: Policy, clock: VirtualClock, platforms: Mapping[str, Platform]
+    ) -> None:
+        self.path = folder / "desk.db"
+        self.policy = policy
+        self.clock = clock
+        self.life: Life | None = None
+        self.serves = False
+        self.troubled_at = 0.0  # The last virtual second at which it could not serve as it should.
+        self.queue: EmbeddedQueue | None = None
+        self.timetables: Scheduler | None = None
+        self._door: OfficeDoor | None = None
+        self._platforms = platforms
+        self._lives = 0
+        self._wording = Wording.of(policy)
+        self._flows = find_flows()
+        self._media = DigestBox()
+
+    @property
+    def door(self) -> OfficeDoor:
+        """The door of the present life."""
+        if self._door is None:
+            raise RuntimeError("the desk never started")
+        return self._door
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a process runs, serving or still on its way there."""
+        return self.life is not None and self.life.is_alive
+
+    def start_soon(self) -> None:
+        """Begin a new life as soon as the last one is cold."""
+        if self.life is not None and self.life.bury():
+            asyncio.get_running_loop().call_later(0.001, self.start_soon)
+            return
+        self._lives += 1
+        self.life = Life(self._lives)
+        self.life.start(self._live(self.life), "desk")
+
+    async def _live(self, life: Life) -> None:
+        """Start, however often it takes: a full disk or a held database keeps a service manager trying."""
+        while True:
+            try:
+                await self._begin(life)
+            except (Unavailable, StoreRefused):
+                await pass_by(START_AGAIN_SECONDS)
+            else:
+                return
+
+    async def _begin(self, life: Life) -> None:
+        database = Database(f"sqlite+aiosqlite:///{self.path}")
+        await database.start()
+        bell = Bell()
+        queue = QuietQueue(database, self.clock)
+        door = OfficeDoor(database, queue, self.clock, self.policy, bell)
+        await door.load_pace()
+        inbox = TransactionalInbox(database, queue, self.clock, bell)
+        lines = {name: Line(platform, life) for name, platform in self._platforms.items()}
+        postman = Postman(door, queue, lines, self._wording)
+        switchboard = Switchboard(door, queue, lines, self._flows, inbox.calm)
+        work.register(queue, door, switchboard, postman, Fetcher(door, lines, self._media))
+        if life.number == 1:
+            await seed(door, self._media, self.clock.now())
+        timetables = Scheduler(door, LoopWaker(self.clock))
+        troubles = ChannelTroubles(door)
+        self.queue, self.timetables, self._door = queue, timetables, door
+        life.start(queue.run(), "queue")
+        life.start(timetables.run(), "timetables")
+        life.start(troubles.run(), "troubles")
+        for name, line in lines.items():
+            life.start(line.run(inbox.take), name)
+        self.serves = True
+        self.troubled_at = self.clock.monotonic()
+
+    def kill(self) -> None:
+        """The process ends as by kill -9."""
+        self.serves = False
+        self.troubled_at = math.inf
+        if self.life is not None:
+            self.life.kill()
+
+    async def carry_on(self) -> None:
+        """The office writes the coming weeks' roster, as it does every day."""
+        await carry_on(self.door, self.clock.now())
+
+    def look_soon(self) -> None:
+        """After trouble the queue and the timetables find what they missed, within the seconds they really look in."""
+        loop = asyncio.get_running_loop()
+        queue, timetables, life = self.queue, self.timetables, self.life
+
+        def look() -> None:
+            if life is not None and life.is_alive and queue is not None:
+                queue.wake()
+
+        def go_through() -> None:
+            if life is not None and life.is_alive and timetables is not None:
+                life.start(timetables.look())
+
+        loop.call_later(FIND_CLOCK_SECONDS, look)
+        loop.call_later(20 * FIND_CLOCK_SECONDS, go_through)
+
+
+class QuietQueue(EmbeddedQueue):
+    """The embedded queue, which rests until something is due: the real one looks each second for a changed clock.
+
+    Here nobody else puts work, and `Office.look_soon` wakes it within that second."""
+
+    async def _start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
+        """As the real one, which asks for each kind; here one question tells which kinds have any."""
+        due = await store.find(
+            Job, parked=False, lane=lane, due_at_to=now, order=("due_at", "id"), limit=DUE_READ_MAX
+        )
+        if len(due) < DUE_READ_MAX:
+            kinds = {job.kind for job in due}
+            wanted = [kind for kind in wanted if kind in kinds]
+        if wanted:
+            await super()._start_lane(store, lane, now, wanted)
+
+    async def _seconds_to_next(self, store: Store, now: datetime) -> float:
+        coming = [
+            job
+            for lane in Lane
+            for job in await store.find(
+                Job, parked=False, lane=lane, due_at_from=now + rows.TICK, order=("due_at", "id"), limit=1
+            )
+        ]
+        pauses = [(job.due_at - now).total_seconds() for job in coming]
+        return max(min(pauses, default=QUIET_SECONDS), NAP_SECONDS)
+
+
+class LoopWaker:
+    """Wakes the timetables by the virtual loop: at their moments, and now and then as the real one does each 20 s."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._life = CURRENT.get()
+        self._look: Look | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def start(self, look: Look) -> None:
+        """Call `look` within the hour, and so on: between planned moments a desk whose clock is right finds nothing."""
+        self._look = look
+        self._set("now and then", scheduler.AHEAD.total_seconds() * 0.99)
+
+    def wake_at(self, moment: datetime) -> None:
+        """Call at this moment as well."""
+        self._set("next", max(0.0, (moment - self._clock.now()).total_seconds()))
+
+    def stop(self) -> None:
+        """Call no more."""
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def _set(self, name: str, seconds: float) -> None:
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._ring, name)
+
+    def _ring(self, name: str) -> None:
+        if name != "next":
+            self._set(name, scheduler.AHEAD.total_seconds() * 0.99)
+        if self._life is not None and self._life.is_alive and self._look is not None:
+            self._life.start(self._look())
