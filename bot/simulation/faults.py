@@ -1,6 +1,5 @@
 """What goes wrong, and when: drawn for each day from the seed, as much as the level says."""
 
-import math
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -82,7 +81,7 @@ class Faults:
         self.is_over = True
         for platform in self._world.platforms.values():
             platform.weather = Weather()
-        self._disk.is_full = False
+        self._disk.fillings = 0
         self._disk.delay = lambda: 0.0
         if self._office.life is not None:
             self._office.life.steps_left = None
@@ -148,12 +147,11 @@ class Faults:
 
     def _disk_fills(self) -> None:
         self._happens("disk_full")
-        self._disk.is_full = True
-        self._office.troubled_at = math.inf
+        self._disk.fillings += 1
         self._world.later(self._chance.choice((5.0, 60.0, 600.0)), self._disk_has_room)
 
     def _disk_has_room(self) -> None:
-        self._disk.is_full = False
+        self._disk.fillings -= 1
         self._office.look_soon()
         self._trouble()
 

@@ -16,10 +16,15 @@ class Disk:
     """What is wrong with the disk just now, and how long its calls take."""
 
     def __init__(self) -> None:
-        self.is_full = False
+        self.fillings = 0  # As often somebody filled it and has not made room yet.
         self.calls = 0
         self.delay: Callable[[], float] = lambda: 0.0
         self.touched: Callable[[], None] = lambda: None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing can be written."""
+        return self.fillings > 0
 
 
 class Dead(Exception):

@@ -1,7 +1,6 @@
 """The desk itself: the real parts on the same database, life after life."""
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from bot.postman import Postman
 from bot.queue import rows
 from bot.queue.embedded import NAP_SECONDS, EmbeddedQueue
 from bot.scheduler import Look, Scheduler
+from bot.simulation.inline import Disk
 from bot.simulation.life import CURRENT, Life
 from bot.simulation.loop import VirtualClock
 from bot.simulation.platforms import DigestBox, Line, Platform, pass_by
@@ -38,18 +38,19 @@ class Office:
     """Starts the desk, kills it, and starts it again on what is left."""
 
     def __init__(
-        self, folder: Path, policy: Policy, clock: VirtualClock, platforms: Mapping[str, Platform]
+        self, folder: Path, policy: Policy, clock: VirtualClock, platforms: Mapping[str, Platform], disk: Disk
     ) -> None:
         self.path = folder / "desk.db"
         self.policy = policy
         self.clock = clock
         self.life: Life | None = None
         self.serves = False
-        self.troubled_at = 0.0  # The last virtual second at which it could not serve as it should.
+        self.troubled_at = 0.0  # The last virtual second at which it began to serve anew, or its clock was set.
         self.queue: EmbeddedQueue | None = None
         self.timetables: Scheduler | None = None
         self._door: OfficeDoor | None = None
         self._platforms = platforms
+        self._disk = disk
         self._lives = 0
         self._wording = Wording.of(policy)
         self._flows = find_flows()
@@ -61,6 +62,13 @@ class Office:
         if self._door is None:
             raise RuntimeError("the desk never started")
         return self._door
+
+    @property
+    def served_for(self) -> float:
+        """Seconds it has served undisturbed by now."""
+        if not self.serves or self._disk.is_full:
+            return 0.0
+        return self.clock.monotonic() - self.troubled_at
 
     @property
     def is_alive(self) -> bool:
@@ -114,7 +122,6 @@ class Office:
     def kill(self) -> None:
         """The process ends as by kill -9."""
         self.serves = False
-        self.troubled_at = math.inf
         if self.life is not None:
             self.life.kill()
 

@@ -88,7 +88,7 @@ class _Play:
     def __init__(self, world: World, folder: Path, disk: Disk, faults: str) -> None:
         self._world = world
         self._disk = disk
-        self._office = Office(folder, policy(), world.clock, world.platforms)
+        self._office = Office(folder, policy(), world.clock, world.platforms, disk)
         self._ledger = Ledger(lambda: world.now)
         self._faults = Faults(world, self._office, disk, self._ledger, LEVELS[faults])
         self._watchers: list[Watcher] = []

@@ -81,6 +81,15 @@ async def all_heard(machine: Machine, count: int) -> None:
     await machine.until(lambda rows: Counter(row.state for row in rows)[InboxState.heard] == count, InboxRow)
 
 
+async def test_a_press_without_a_moment_of_its_own_counts_from_when_it_came_in(machine: Machine, ear: Ear) -> None:
+    came_in_at = machine.clock.at
+    await machine.hears("甲", "1", text="按下")
+    machine.move(minutes=15)  # The desk is away, and hears it late.
+    async with machine.running():
+        await all_heard(machine, 1)
+    assert [one.sent_at for one in ear.heard] == [came_in_at]
+
+
 async def test_messages_of_one_sender_are_heard_in_their_order(machine: Machine, ear: Ear) -> None:
     for number in range(20):
         machine.move(milliseconds=1)

@@ -49,7 +49,7 @@ class Messages:
     def _punctual(self) -> None:
         """While the desk serves, nothing that is due waits."""
         now = self._scene.office.clock.now()
-        if self._scene.office.troubled_at > self._scene.world.clock.monotonic() - LATE_BY.total_seconds():
+        if self._scene.office.served_for < LATE_BY.total_seconds():
             return
         row = self._scene.rows.one(
             "SELECT kind, ref, due_at FROM jobs WHERE NOT parked ORDER BY due_at LIMIT 1"
