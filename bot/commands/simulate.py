@@ -2,13 +2,11 @@
 
 import os
 import sys
-import tomllib
-from importlib import resources
 from typing import Annotated
 
 import typer
 
-from bot.commands.terminal import FAULTS, FIRST, USAGE, Invocation, complain, help_text, invocation, show
+from bot.commands.terminal import FAULTS, USAGE, Invocation, complain, help_text, invocation, show
 
 SPEEDS = ("max", "real")
 LEVELS = ("none", "light", "hard")
@@ -34,10 +32,11 @@ def simulate(
                 "bad_choice", USAGE, option=option, given=given, hint=hint, known=", ".join(known)
             )
     _same_order_of_sets()
+    from bot.simulation import words
     from bot.simulation.play import simulate as play  # Here, so that other commands start without it.
 
     played = play(days, seed, faults, in_real_time=speed == "real")
-    ledger, names = played.ledger, _names(call.language)
+    ledger, names = played.ledger, words.names(call.language)
     show(call.say("simulated", days=days, seed=seed, faults=faults))
     for promise in names:
         kept, broken = ledger.kept.get(promise, 0), ledger.broken.get(promise, 0)
@@ -68,9 +67,3 @@ def _tell_breaches(call: Invocation, breaches: list[tuple[str, str, str]], names
     complain(call.say("simulated_broken", count=len(breaches), at=breaches[0][1]))
     for promise, at, found in breaches:
         complain(call.say("simulated_found", at=at, name=names.get(promise, promise), found=found))
-
-
-def _names(language: str) -> dict[str, str]:
-    table = tomllib.loads(resources.files("bot.simulation").joinpath("words.toml").read_text("utf-8"))
-    found: dict[str, str] = table.get(language, table[FIRST])
-    return found

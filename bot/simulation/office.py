@@ -45,7 +45,9 @@ class Office:
         self.clock = clock
         self.life: Life | None = None
         self.serves = False
-        self.troubled_at = 0.0  # The last virtual second at which it began to serve anew, or its clock was set.
+        self.troubled_at = (
+            0.0  # The last virtual second at which it began to serve anew, or its clock was set.
+        )
         self.queue: EmbeddedQueue | None = None
         self.timetables: Scheduler | None = None
         self._door: OfficeDoor | None = None

@@ -81,7 +81,9 @@ async def all_heard(machine: Machine, count: int) -> None:
     await machine.until(lambda rows: Counter(row.state for row in rows)[InboxState.heard] == count, InboxRow)
 
 
-async def test_a_press_without_a_moment_of_its_own_counts_from_when_it_came_in(machine: Machine, ear: Ear) -> None:
+async def test_a_press_without_a_moment_of_its_own_counts_from_when_it_came_in(
+    machine: Machine, ear: Ear
+) -> None:
     came_in_at = machine.clock.at
     await machine.hears("甲", "1", text="按下")
     machine.move(minutes=15)  # The desk is away, and hears it late.

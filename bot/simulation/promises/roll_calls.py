@@ -10,6 +10,7 @@ from roster.model import RollCallPlan
 from roster.roll_call import applies_on
 
 SETTLED_AFTER = timedelta(hours=1)
+CLOSED_WITHIN = timedelta(minutes=2)
 PROMPT = timedelta(seconds=30)  # A tap that the desk confirmed so soon was in its hands in time.
 RECORDED = ("present", "late", "excused")
 
@@ -60,8 +61,9 @@ class RollCalls:
 
     def end(self) -> None:
         """Every moment planned since the beginning was called or is known as missed; every answer counts."""
-        for call_id in sorted(self._open):
-            self._scene.ledger.breach("counts_sum", f"roll call {call_id} never closed")
+        over = (self._scene.office.clock.now() - CLOSED_WITHIN).isoformat(timespec="microseconds")
+        for row in self._scene.rows.all("SELECT id FROM roll_calls WHERE state = 'open' AND closes_at < ?", over):
+            self._scene.ledger.breach("counts_sum", f"roll call {row['id']} never closed")
         for plan, slot in self._planned():
             self._scene.check(
                 "every_moment_is_called", (plan, slot) in self._slots, f"{plan} {slot} was never called"
