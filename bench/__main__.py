@@ -17,6 +17,7 @@ NAMES = {
     "memory": "intake",
     "status": "status",
     "onduty": "status",
+    "simulate": "simulate",
 }
 
 

@@ -51,25 +51,41 @@ def occurrences(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> 
 
     A local time that a clock change skips comes due right after it; one that happens twice comes due the
     first time only. Raises BadCron."""
-    trigger = _kept_trigger(cron, zone, until.year + 1)
-    found: list[datetime] = []
+    line = _kept_line(cron, zone, until.year + 1)
     # A skipped local time comes due after its clock change: begin before it, wherever `after` lies.
-    at = (after - GAP_MAX).astimezone(zone)
+    passed = after - GAP_MAX
+    if line.is_quiet(passed, until):
+        return []
+    found: list[datetime] = []
+    at = passed.astimezone(zone)
     while len(found) < OCCURRENCES_MAX:
-        moment = trigger.get_next_fire_time(None, at)
+        moment = line.trigger.get_next_fire_time(None, at)
         if moment is None or moment > until:
+            line.quiet = (passed, moment or until)
             break
-        due_at = moment.astimezone(UTC)
+        passed = due_at = moment.astimezone(UTC)
         at = (due_at + timedelta(seconds=1)).astimezone(zone)
         if after < due_at <= until and not due_at.astimezone(zone).fold:
             found.append(due_at)
     return found
 
 
+@dataclass
+class _Line:
+    """A line that was read; between the two moments of `quiet` it means nothing."""
+
+    trigger: OrTrigger
+    quiet: tuple[datetime, datetime] | None = None
+
+    def is_quiet(self, after: datetime, until: datetime) -> bool:
+        """Whether it is known to mean no moment of (after, until]."""
+        return self.quiet is not None and self.quiet[0] <= after and until < self.quiet[1]
+
+
 @lru_cache(maxsize=128)
-def _kept_trigger(cron: str, zone: ZoneInfo, year: int) -> OrTrigger:
+def _kept_line(cron: str, zone: ZoneInfo, year: int) -> _Line:
     """The line up to a year's first days: it is asked for all day long, and reading it costs more than asking."""
-    return _trigger(cron, zone, datetime(year, 1, 3, tzinfo=UTC))
+    return _Line(_trigger(cron, zone, datetime(year, 1, 3, tzinfo=UTC)))
 
 
 def _trigger(cron: str, zone: ZoneInfo, until: datetime) -> OrTrigger:

@@ -10,7 +10,6 @@ from bot.door import OfficeDoor
 from bot.fetcher import Fetcher
 from bot.intake import TransactionalInbox
 from bot.postman import Postman
-from bot.queue import rows
 from bot.queue.embedded import NAP_SECONDS, EmbeddedQueue
 from bot.scheduler import Look, Scheduler
 from bot.simulation.inline import Disk
@@ -30,7 +29,7 @@ from handlers.flow import find_flows
 
 START_AGAIN_SECONDS = 5.0
 QUIET_SECONDS = 3600.0
-DUE_READ_MAX = 50
+COMING_MAX = 100
 FIND_CLOCK_SECONDS = 1.0  # As often the real queue looks whether the clock was set.
 
 
@@ -149,31 +148,29 @@ class Office:
 
 
 class QuietQueue(EmbeddedQueue):
-    """The embedded queue, which rests until something is due: the real one looks each second for a changed clock.
+    """The embedded queue, with one question per look in place of one per kind, and rest until something is due.
 
-    Here nobody else puts work, and `Office.look_soon` wakes it within that second."""
+    The real one looks each second for a changed clock and for what others put; here nobody else puts work, and
+    `Office.look_soon` wakes it within that second."""
+
+    _coming: Sequence[
+        Job
+    ] = ()  # The first waiting jobs, by their due times, as the look that runs found them.
 
     async def _start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
-        """As the real one, which asks for each kind; here one question tells which kinds have any."""
-        due = await store.find(
-            Job, parked=False, lane=lane, due_at_to=now, order=("due_at", "id"), limit=DUE_READ_MAX
-        )
-        if len(due) < DUE_READ_MAX:
-            kinds = {job.kind for job in due}
-            wanted = [kind for kind in wanted if kind in kinds]
-        if wanted:
-            await super()._start_lane(store, lane, now, wanted)
+        if lane is Lane.urgent:  # It comes first; both lanes and what is next read the same moment.
+            self._coming = await store.find(Job, parked=False, order=("due_at", "id"), limit=COMING_MAX)
+        due = {job.kind for job in self._coming if job.lane is lane and job.due_at <= now}
+        is_whole = len(self._coming) < COMING_MAX or self._coming[-1].due_at > now
+        kinds = [kind for kind in wanted if kind in due] if is_whole else wanted
+        if kinds:
+            await super()._start_lane(store, lane, now, kinds)
 
     async def _seconds_to_next(self, store: Store, now: datetime) -> float:
-        coming = [
-            job
-            for lane in Lane
-            for job in await store.find(
-                Job, parked=False, lane=lane, due_at_from=now + rows.TICK, order=("due_at", "id"), limit=1
-            )
-        ]
-        pauses = [(job.due_at - now).total_seconds() for job in coming]
-        return max(min(pauses, default=QUIET_SECONDS), NAP_SECONDS)
+        if len(self._coming) == COMING_MAX:
+            return await super()._seconds_to_next(store, now)
+        pauses = [(job.due_at - now).total_seconds() for job in self._coming if job.due_at > now]
+        return min(pauses, default=QUIET_SECONDS) + NAP_SECONDS
 
 
 class LoopWaker:
@@ -192,7 +189,7 @@ class LoopWaker:
 
     def wake_at(self, moment: datetime) -> None:
         """Call at this moment as well."""
-        self._set("next", max(0.0, (moment - self._clock.now()).total_seconds()))
+        self._set("next", max(0.0, (moment - self._clock.now()).total_seconds()) + NAP_SECONDS)
 
     def stop(self) -> None:
         """Call no more."""

@@ -114,6 +114,7 @@ class _Play:
             rows.close()
             self._disk.touched = lambda: None
             office.kill()
+        self._ledger.count("database_calls", self._disk.calls)
         return Played(
             self._ledger, len(world.said), len(world.shown), world.trace.hexdigest(), tuple(world.last_lines)
         )

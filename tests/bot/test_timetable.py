@@ -1,5 +1,6 @@
 """Cron lines mean what crontab(5) says, in every zone, across clock changes."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -157,3 +158,16 @@ def test_every_minute_of_a_day_and_a_half_is_judged_as_by_hand(
     for moment in skipped:
         before = (moment - timedelta(hours=1)).astimezone(zone)
         assert before.utcoffset() != moment.astimezone(zone).utcoffset()
+
+
+def test_a_line_asked_again_and_again_and_backwards_means_the_same_moments() -> None:
+    """What it remembers between two looks must not hide a moment, whichever way the clock goes."""
+    zone = ZoneInfo("Asia/Shanghai")
+    begin = datetime(2026, 11, 24, tzinfo=UTC)
+    chance = random.Random(1)
+    whole = occurrences("0 8,20 * * *", zone, begin, begin + timedelta(days=30))
+    for _ in range(500):
+        after = begin + timedelta(minutes=chance.randrange(0, 30 * 1440))
+        until = min(after + timedelta(minutes=chance.choice((1, 60, 1440))), begin + timedelta(days=30))
+        asked = occurrences("0 8,20 * * *", zone, after, until)
+        assert asked == [moment for moment in whole if after < moment <= until]

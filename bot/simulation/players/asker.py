@@ -3,7 +3,7 @@
 from bot.simulation.messages import Shown
 from bot.simulation.world import World
 
-PER_DAY = 4
+PER_DAY = 2
 WORDS = ("/status", "今天谁值班", "/mine", "/help", "好的", "谢谢", "到", "点名")
 
 

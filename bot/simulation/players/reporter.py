@@ -8,7 +8,7 @@ from bot.simulation.world import World
 from incidents.model import Place
 from roster.model import Officer, Role
 
-PER_DAY = 2.2
+PER_DAY = 1.0  # As in the town's own past month.
 EVENTS = (
     "村民反映山脚冒烟，疑似山火，火势不大",
     "路口两车相撞，有人受伤，已叫救护车",

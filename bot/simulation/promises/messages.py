@@ -29,7 +29,9 @@ class Messages:
         kinds = "AND amends = '' AND choices <> '[]' AND kind IN ('incident_page', 'roll_call_question')"
         for row in self._scene.rows.new("letters", "messages", kinds):
             facts = json.loads(row["facts"])
-            step = tuple(facts.get(name) for name in ("walk", "step", "by", "fallback"))
+            if facts.get("by"):  # One and the same person may be handed it again.
+                continue
+            step = tuple(facts.get(name) for name in ("walk", "step", "fallback"))
             key = (row["kind"], row["subject"], row["officer_id"], *step)
             self._owed[key] += 1
             self._scene.check(

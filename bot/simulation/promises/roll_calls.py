@@ -62,7 +62,9 @@ class RollCalls:
     def end(self) -> None:
         """Every moment planned since the beginning was called or is known as missed; every answer counts."""
         over = (self._scene.office.clock.now() - CLOSED_WITHIN).isoformat(timespec="microseconds")
-        for row in self._scene.rows.all("SELECT id FROM roll_calls WHERE state = 'open' AND closes_at < ?", over):
+        for row in self._scene.rows.all(
+            "SELECT id FROM roll_calls WHERE state = 'open' AND closes_at < ?", over
+        ):
             self._scene.ledger.breach("counts_sum", f"roll call {row['id']} never closed")
         for plan, slot in self._planned():
             self._scene.check(
