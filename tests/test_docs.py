@@ -332,9 +332,18 @@ def test_the_sample_files_on_the_operators_page_are_imported_whole(tmp_path: Pat
 
 def test_the_page_of_figures_has_every_figure_with_its_bar() -> None:
     page = read("performance")
-    intake, answers, latency, fanout, fanout_wecom, boot, status = (
+    intake, answers, latency, fanout, fanout_wecom, boot, status, simulate = (
         importlib.import_module(f"bench.{name}")
-        for name in ("intake", "answers", "latency", "fanout", "fanout_wecom", "boot", "status")
+        for name in (
+            "intake",
+            "answers",
+            "latency",
+            "fanout",
+            "fanout_wecom",
+            "boot",
+            "status",
+            "simulate",
+        )
     )
     bars = {
         "intake": (f"≥ {intake.RATIO_MIN:.2f}", f"p99 ≤ {intake.P99_MS_MAX:g} ms"),
@@ -348,6 +357,7 @@ def test_the_page_of_figures_has_every_figure_with_its_bar() -> None:
         "memory": (f"≤ {intake.RSS_MIB_MAX:g} MiB",),
         "status": (f"≤ {status.MS_MAX:g} ms", f"{status.INCIDENTS:,}"),
         "onduty": (f"≤ {status.MS_MAX:g} ms",),
+        "simulate": (f"≤ {simulate.SECONDS_MAX:g} s",),
     }
     assert bars.keys() == FIGURES.keys()
     for name, told in bars.items():
