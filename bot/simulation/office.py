@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 from bot import scheduler, work
@@ -12,6 +13,7 @@ from bot.intake import TransactionalInbox
 from bot.postman import Postman
 from bot.queue.embedded import NAP_SECONDS, EmbeddedQueue
 from bot.scheduler import Look, Scheduler
+from bot.second_clock import SecondClock
 from bot.simulation.inline import Disk
 from bot.simulation.life import CURRENT, Life
 from bot.simulation.loop import VirtualClock
@@ -22,6 +24,7 @@ from bot.switchboard import Switchboard
 from bot.town.seed import carry_on, seed
 from bot.troubles import ChannelTroubles
 from bot.wording import Wording
+from desk import hearing, pruning
 from desk.model import Job, Lane
 from desk.policy import Policy
 from desk.ports import Bell, Store, Unavailable
@@ -100,12 +103,16 @@ class Office:
         await database.start()
         bell = Bell()
         queue = QuietQueue(database, self.clock)
-        door = OfficeDoor(database, queue, self.clock, self.policy, bell)
+        second = PolledClock(self.clock, self._platforms)
+        door = OfficeDoor(database, queue, self.clock, self.policy, bell, second)
         await door.load_pace()
+        async with door.open() as desk:
+            pruning.schedule(desk)
+            await hearing.note_start(desk)
         inbox = TransactionalInbox(database, queue, self.clock, bell)
         lines = {name: Line(platform, life) for name, platform in self._platforms.items()}
         postman = Postman(door, queue, lines, self._wording)
-        switchboard = Switchboard(door, queue, lines, self._flows, inbox.calm)
+        switchboard = Switchboard(door, queue, lines, self._flows, inbox)
         work.register(queue, door, switchboard, postman, Fetcher(door, lines, self._media))
         if life.number == 1:
             await seed(door, self._media, self.clock.now())
@@ -171,6 +178,21 @@ class QuietQueue(EmbeddedQueue):
             return await super()._seconds_to_next(store, now)
         pauses = [(job.due_at - now).total_seconds() for job in self._coming if job.due_at > now]
         return min(pauses, default=QUIET_SECONDS) + NAP_SECONDS
+
+
+class PolledClock(SecondClock):
+    """The second clock as it is while each platform that is not away tells its time with every poll."""
+
+    def __init__(self, clock: VirtualClock, platforms: Mapping[str, Platform]) -> None:
+        super().__init__(clock, clock.monotonic)
+        self._true_now = clock.true_now
+        self._platforms = platforms
+
+    def doubt(self) -> str:
+        """Why the machine's clock is not to be trusted just now, or ""."""
+        if not all(platform.weather.away for platform in self._platforms.values()):
+            self.heard(format_datetime(self._true_now(), usegmt=True))
+        return super().doubt()
 
 
 class LoopWaker:

@@ -10,12 +10,19 @@ from bot.intake import IntakeFull
 from bot.simulation.life import Life
 from bot.simulation.loop import VirtualClock
 from bot.simulation.messages import REPEATED, Phone, Said, Shown, read
-from desk.model import Inbound, Outcome, Receipt, RemoteFile, Rendered
-from desk.ports import ChannelLimits, FetchFailed, Take, Unavailable
+from desk.model import Card, Inbound, Outcome, Receipt, RemoteFile, Rendered
+from desk.ports import ChannelLimits, FetchFailed, Rate, Take, Unavailable
 
 LIMITS = {
     "telegram": ChannelLimits(per_second=30, per_chat_seconds=1, text_max=4096, choices_max=100),
-    "wecom": ChannelLimits(per_second=20, text_max=2048, choices_max=6, hides_repeats=True),
+    "wecom": ChannelLimits(
+        per_chat=(Rate(15, 60), Rate(500, 3600)),
+        busy_minutes=(0, 30),
+        batch_max=1000,
+        text_max=2048,
+        choices_max=6,
+        hides_repeats=True,
+    ),
     "webchat": ChannelLimits(batch_max=200, text_max=20_000, hides_repeats=True),
 }
 DELIVER_AGAIN_SECONDS = (1.0, 5.0, 30.0, 60.0)
@@ -198,9 +205,11 @@ class Line:
         """One receipt each."""
         return [await self._platform.show(self._life, message, address, key) for address in to]
 
-    async def amend(self, message: Rendered, address: str, remote_id: str) -> Receipt:
-        """Replace a message that was sent before."""
-        return await self._platform.change(self._life, message, address, remote_id)
+    async def amend(self, message: Rendered, cards: Sequence[Card]) -> list[Receipt]:
+        """Replace messages that were sent before."""
+        return [
+            await self._platform.change(self._life, message, card.address, card.remote_id) for card in cards
+        ]
 
     async def settle(self, interaction: str, text: str) -> None:
         """The phone stops waiting; nobody sees it here."""

@@ -14,6 +14,7 @@ from bot.simulation.inline import Disk
 from bot.simulation.ledger import Ledger
 from bot.simulation.life import CURRENT
 from bot.simulation.loop import VirtualLoop
+from bot.simulation.messages import Phone
 from bot.simulation.office import Office
 from bot.simulation.platforms import pass_by
 from bot.simulation.players import find_players
@@ -103,7 +104,7 @@ class _Play:
         try:
             scene = Scene(world, office, rows, self._ledger)
             self._watchers = find_watchers(scene)
-            world.duty_room_code = lambda ref: _code(rows, ref)
+            world.duty_room_code = lambda ref, phone: _code(rows, ref, phone)
             world.players = find_players(world)
             self._disk.touched = self._something_happened
             self._faults.begin()
@@ -114,6 +115,8 @@ class _Play:
             rows.close()
             self._disk.touched = lambda: None
             office.kill()
+        if world.faults:
+            raise world.faults[0]
         self._ledger.count("database_calls", self._disk.calls)
         return Played(
             self._ledger, len(world.said), len(world.shown), world.trace.hexdigest(), tuple(world.last_lines)
@@ -193,11 +196,12 @@ def policy() -> Policy:
     return replace(rules, roll_calls=(*rules.roll_calls, everybody, monday))
 
 
-def _code(rows: Rows, answer_id: str) -> str:
+def _code(rows: Rows, roll_call_id: str, phone: Phone) -> str:
     """What the duty room's screen shows for an answer that needs a code."""
     row = rows.one(
         "SELECT c.passcode FROM answers a JOIN roll_calls c ON c.id = a.roll_call_id"
-        " WHERE a.id = ? AND a.proof = 'passcode'",
-        answer_id,
+        " WHERE c.id = ? AND a.officer_id = ? AND a.proof = 'passcode'",
+        roll_call_id,
+        phone.officer.id if phone.officer else "",
     )
     return str(row["passcode"]) if row is not None else ""

@@ -39,7 +39,7 @@ class Claims:
 
     words: dict[str, Said] = field(default_factory=dict)  # By the mark in the text.
     photos: dict[str, Said] = field(default_factory=dict)  # By the platform's id of the file.
-    answered: list[tuple[Said, str]] = field(default_factory=list)  # With the id of the answer.
+    answered: list[tuple[Said, str]] = field(default_factory=list)  # With what the button named.
     signed: list[tuple[Said, str]] = field(default_factory=list)  # With the id of the incident.
     _count: int = 0
 
@@ -63,12 +63,12 @@ class World:
         self.confirmed: list[Said] = []
         self.shown: list[Shown] = []
         self.claims = Claims()
-        self.duty_room_code: Callable[[str], str] = lambda ref: (
-            ""
-        )  # The screen: the code an answer must show.
+        # The duty room's screen: the code that an answer to a roll call must show.
+        self.duty_room_code: Callable[[str, Phone], str] = lambda roll_call_id, phone: ""
         self.phones: dict[str, list[Phone]] = {}  # By officer, the best first.
         self.trace = hashlib.sha256()
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.faults: list[Exception] = []  # Of the players, not of the desk.
         self.is_over = False  # Nobody begins anything any more.
         self.platforms = {
             name: Platform(
@@ -100,8 +100,13 @@ class World:
         self.loop.call_later(seconds, self._unless_over, act, words)
 
     def _unless_over(self, act: Callable[..., object], words: Sequence[Any]) -> None:
-        if not self.is_over:
+        if self.is_over:
+            return
+        try:
             act(*words)
+        except Exception as error:  # A player that fails would make a run that proves nothing.
+            self.faults.append(error)
+            raise
 
     def note(self, what: str, *facts: object) -> None:
         """One line of the course of events: two runs of a seed have the same lines."""

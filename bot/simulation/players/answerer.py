@@ -20,7 +20,7 @@ class Answerer:
     def __init__(self, world: World) -> None:
         self._world = world
         self._chance = world.chance(self.name)
-        self._seen: dict[str, None] = {}  # Answers already decided upon.
+        self._seen: dict[str, None] = {}  # Questions already decided upon.
 
     def day(self, number: int) -> None:
         """Nobody answers unasked; what was decided the day before yesterday is forgotten."""
@@ -30,9 +30,10 @@ class Answerer:
     def sees(self, shown: Shown) -> None:
         """A question or a reminder: decide once what to do about it."""
         ref = shown.ref("present")
-        if not ref or ref in self._seen:
+        asked = f"{ref}/{shown.phone.address}"  # Everybody's button names the roll call.
+        if not ref or asked in self._seen:
             return
-        self._seen[ref] = None
+        self._seen[asked] = None
         drawn = self._chance.random()
         if drawn < NEVER:
             return
@@ -46,7 +47,7 @@ class Answerer:
 
     def _answer(self, shown: Shown, ref: str) -> None:
         world, phone = self._world, shown.phone
-        code = world.duty_room_code(ref)
+        code = world.duty_room_code(ref, phone)
         drawn = self._chance.random()
         if code:
             self._show_code(phone, ref, code)

@@ -67,10 +67,10 @@ class Messages:
         """Every letter has its end, and what is called sent was shown."""
         world, rows = self._scene.world, self._scene.rows
         old = (self._scene.office.clock.now() - SETTLED).isoformat(timespec="microseconds")
-        shown = {one.key for one in world.shown}
+        shown = {one.remote_id for one in world.shown}
         labelled = Counter(one.key for one in world.shown if one.is_labelled)
         for row in rows.all(
-            "SELECT id, kind, state, amends, unknowns, officer_id, reason, made_at FROM letters"
+            "SELECT id, kind, state, amends, unknowns, officer_id, reason, made_at, remote_id FROM letters"
         ):
             if row["made_at"] < old:
                 is_final = row["state"] in FINAL
@@ -78,7 +78,7 @@ class Messages:
                 self._scene.check("letters_end", is_final, found)
             if row["state"] == "sent" and not row["amends"]:
                 self._scene.check(
-                    "sent_is_shown", row["id"] in shown, f"{row['kind']} {row['id']} never arrived"
+                    "sent_is_shown", row["remote_id"] in shown, f"{row['kind']} {row['id']} never arrived"
                 )
             if row["state"] == "failed" and row["officer_id"]:
                 self._scene.ledger.count("letters_failed")

@@ -111,8 +111,9 @@ class RollCalls:
     def _counts(self, said: Said, answer_id: str) -> None:
         row = self._scene.rows.one(
             "SELECT a.*, c.on_time_until, c.called_at, c.slot FROM answers a JOIN roll_calls c ON c.id = a.roll_call_id"
-            " WHERE a.id = ?",
+            " WHERE ? IN (a.id, c.id) AND a.officer_id = ?",
             answer_id,
+            said.phone.officer.id if said.phone.officer else "",
         )
         kept = row is not None and (
             row["result"] in RECORDED or row["answered_at"] is not None or row["concluded_by"]
