@@ -59,6 +59,10 @@ class Store(Protocol):
     ) -> list[R]:
         """Records that match, in order; a leading "-" sorts downward."""
 
+    async def hold(self, kind: type[R], /, ids: Sequence[str]) -> list[R]:
+        """Those of these ids that there are; nobody else changes them before this transaction ends."""
+        ...
+
     async def count(self, kind: type[Any], /, **criteria: Any) -> int:
         """How many match."""
 
@@ -102,7 +106,7 @@ class Transactions(Protocol):
     """Opens transactions on the store; commits at the end of the block, undoes it on an exception."""
 
     def begin(self) -> AbstractAsyncContextManager[Store]:
-        """A writing transaction. One at a time on SQLite; waiting is fair, first come first served."""
+        """A writing transaction: one at a time, in fair turns, on SQLite; on PostgreSQL several, and any may be Stale."""
 
     def read(self) -> AbstractAsyncContextManager[Store]:
         """A reading view that never waits for a writer."""

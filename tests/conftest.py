@@ -2,9 +2,13 @@
 
 import ipaddress
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import settings
+
+from tests.postgresql import Server, server
 
 # Two cores run a browser, a database and the tests: a slow example is not a wrong one.
 settings.register_profile("house", deadline=None, print_blob=True)
@@ -25,3 +29,17 @@ def stay_here(event: str, facts: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(stay_here)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """One PostgreSQL for all tests of this process."""
+    with server() as found:
+        yield found
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Server) -> Iterator[str]:
+    """The address of a database of one's own, at our schema."""
+    with postgresql.prepared() as url:
+        yield url

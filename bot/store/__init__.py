@@ -1,6 +1,6 @@
-"""The store: records in tables, on SQLite or in memory, behind one port."""
+"""The store: records in tables, on SQLite, on PostgreSQL or in memory, behind one port."""
 
-from desk.ports import Unavailable
+from desk.ports import Stale, Unavailable
 
 
 class StoreUnavailable(Unavailable):
@@ -11,5 +11,5 @@ class StoreRefused(Exception):
     """The database must not be used as it is (corrupt, newer, not ours); the text names the cure."""
 
 
-class AlreadyStored(Exception):
-    """A record with this id, or with these unique columns, is there already."""
+class AlreadyStored(Stale):
+    """A record with this id, or with these unique columns, is there already: perhaps since a moment ago."""

@@ -97,6 +97,12 @@ class MemoryStore:
             found.sort(key=_sorts_by(codec.names.index(name)), reverse=downward)
         return [codec.decode(row) for row in found[:limit]]
 
+    async def hold(self, kind: type[R], /, ids: Sequence[str]) -> list[R]:
+        """Those of these ids that there are; nobody else changes them before this transaction ends."""
+        self._check(writes=True)
+        among: dict[str, Any] = {f"{key_of(kind)}_in": list(ids)}
+        return await self.find(kind, **among)
+
     async def count(self, kind: type[Any], /, **criteria: Any) -> int:
         """How many match."""
         self._check()

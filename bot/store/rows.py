@@ -11,6 +11,8 @@ from bot.store.tables import TABLES
 
 Turn = Callable[[Any], Any]
 
+FLOAT8 = 701  # PostgreSQL's number for the one type whose driver values depend on it.
+
 
 class RowCodec:
     """Turns records of one kind into driver values and rows into records."""
@@ -25,7 +27,7 @@ class RowCodec:
         for place, column in enumerate(table.columns):
             own = column.type.dialect_impl(dialect)
             self.encoders[column.name] = own.bind_processor(dialect)
-            decoder = own.result_processor(dialect, None)
+            decoder = own.result_processor(dialect, FLOAT8)
             if decoder is not None:
                 self._decoders.append((place, decoder))
         words = {place for place, column in enumerate(table.columns) if isinstance(column.type, Words)}

@@ -1,26 +1,24 @@
 """The database: one fair writer, readers that never wait for it, and a start that refuses what it must not touch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import StoreRefused, StoreUnavailable, files
+from bot.store.ending import transaction
 from bot.store.migrations import head
 from bot.store.soundness import MIGRATE
 from bot.store.sqlite import SqliteConnection, open_engine, told
 from bot.store.statements import Statements
-from bot.store.transaction import SqlStore
 from desk.ports import Store
 
 READERS = 4
 READER_WAIT_SECONDS = 10
-
-T = TypeVar("T")
 
 
 class Database:
@@ -116,18 +114,11 @@ class Database:
         if engine is None or self._statements is None:
             raise StoreUnavailable("The database is closed.")
         held = await engine.raw_connection()
-        driver: Any = held.driver_connection
-        connection = SqliteConnection(driver)
-        store = SqlStore(connection, self._statements, writes=writes)
         try:
-            connection.put_off("BEGIN IMMEDIATE" if writes else "BEGIN")
-            yield store
-            store.end()
-            await _to_the_end(connection.commit())
-        except BaseException:
-            store.abandon()
-            await _to_the_end(connection.rollback())
-            raise
+            driver: Any = held.driver_connection
+            begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+            async with transaction(SqliteConnection(driver), self._statements, begin, writes=writes) as store:
+                yield store
         finally:
             held.close()
 
@@ -150,19 +141,3 @@ async def _open_all(engine: AsyncEngine, size: int) -> None:
     finally:
         for connection in held:
             connection.close()
-
-
-async def _to_the_end(work: Awaitable[T]) -> T:
-    """Lets the work finish even when we are cancelled meanwhile: a COMMIT cut off would spoil the connection."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError:
-                continue
-        if not task.cancelled():
-            task.exception()  # Seen; the cancellation is what the caller hears.
-        raise

@@ -6,12 +6,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, and_, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Dialect,
+    Select,
+    Table,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
-from sqlalchemy.types import Text
+from sqlalchemy.types import Text, TypeDecorator
 
 from bot.store.columns import clean
 from bot.store.criteria import has_version, key_of, order_of, parse
@@ -19,6 +33,8 @@ from bot.store.rows import RowCodec
 from bot.store.tables import TABLES, counters
 
 Bind = Callable[[Any], Any]
+
+LOG_TURN = 0x4D535452  # The advisory lock of whoever appends to the duty log.
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,7 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self._is_postgresql = dialect.name == "postgresql"
         self._codecs: dict[type[Any], RowCodec] = {}
         self._kept: dict[Any, Statement] = {}
 
@@ -92,9 +109,12 @@ class Statements:
 
         return _repeated(self._keep((kind, "insert_new"), build, {}).sql, rows)
 
-    def _unless_there(self, kind: type[Any]) -> sqlite.Insert:
+    def _unless_there(self, kind: type[Any]) -> sqlite.Insert | postgresql.Insert:
         values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
-        return sqlite.insert(TABLES[kind]).values(values).on_conflict_do_nothing()
+        return self._upsert(TABLES[kind]).values(values).on_conflict_do_nothing()
+
+    def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return postgresql.insert(table) if self._is_postgresql else sqlite.insert(table)
 
     def get(self, kind: type[Any]) -> Statement:
         """One row by its key."""
@@ -150,12 +170,26 @@ class Statements:
         """Counts one up and returns the number."""
 
         def build() -> ClauseElement:
-            filled = sqlite.insert(counters).values(name=bindparam("name"), value=1)
+            filled = self._upsert(counters).values(name=bindparam("name"), value=1)
             return filled.on_conflict_do_update(
                 index_elements=[counters.c.name], set_={"value": counters.c.value + 1}
             ).returning(counters.c.value)
 
         return self._keep("next_sequence", build, {})
+
+    def hold(self, kind: type[Any]) -> Statement:
+        """Rows by a list of keys, in the keys' order, locked where others may write."""
+        column = TABLES[kind].c[key_of(kind)]
+
+        def build() -> ClauseElement:
+            found = select(TABLES[kind]).where(self._among(column, "keys")).order_by(column)
+            return found.with_for_update(key_share=True) if self._is_postgresql else found
+
+        return self._keep((kind, "hold"), build, {"keys": self._list_turn(None)})
+
+    def log_turn(self) -> str:
+        """Waits until nobody else appends to the duty log; nothing where there is one writer."""
+        return f"SELECT pg_advisory_xact_lock({LOG_TURN})" if self._is_postgresql else ""
 
     def _keep(
         self, shape: Any, build: Callable[[], ClauseElement], turns: dict[str, Bind | None]
@@ -185,13 +219,14 @@ class Statements:
         criterion, _, none = name.partition("=")
         field, how = parse(kind, criterion)
         column: ColumnElement[Any] = TABLES[kind].c[field]
-        if keyed and field != key_of(kind):
+        if keyed and field != key_of(kind) and not self._is_postgresql:
             # SQLite takes "state = ?" for choosier than a list of ids and reads a whole backlog: "+" hides the index.
             column = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
         if how == "in":
             return self._among(column, criterion)
         if how == "has":
-            return func.instr(column, bindparam(criterion, type_=Text())) > 0
+            position = func.strpos if self._is_postgresql else func.instr
+            return position(column, bindparam(criterion, type_=Text())) > 0
         if none:
             return column.is_not(None) if how == "not" else column.is_(None)
         given = bindparam(criterion, type_=column.type)
@@ -201,6 +236,9 @@ class Statements:
 
     def _among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """One shape for lists of any length."""
+        if self._is_postgresql:
+            kind = Text() if isinstance(column.type, TypeDecorator) else column.type
+            return column == any_(bindparam(name, type_=ARRAY(kind)))
         each = func.json_each(bindparam(name, type_=Text())).table_valued("value")
         return column.in_(select(each.c.value))
 
@@ -215,14 +253,17 @@ class Statements:
     def _list_turn(self, encoder: Bind | None) -> Bind:
         def turn(given: Any) -> Any:
             values = list(given) if encoder is None else [encoder(one) for one in given]
-            return json.dumps(values)
+            return values if self._is_postgresql else json.dumps(values)
 
         return turn
 
     def _order(self, kind: type[Any], part: str) -> ColumnElement[Any]:
         field, downward = order_of(kind, part)
         column = TABLES[kind].c[field]
-        return column.desc() if downward else column.asc()
+        sorted_ = column.desc() if downward else column.asc()
+        if self._is_postgresql and TABLES[kind].c[field].nullable:  # Nothing comes before everything.
+            return sorted_.nulls_last() if downward else sorted_.nulls_first()
+        return sorted_
 
 
 def _repeated(sql: str, rows: int) -> str:

@@ -19,9 +19,8 @@ metadata = MetaData()
 TABLES: dict[type[Any], Table] = {}
 
 Values = Mapping[str, Any]
-_ROW_NUMBER = BigInteger().with_variant(
-    Integer(), "sqlite"
-)  # By this name SQLite's own row number is the key.
+# By this name SQLite's own row number is the key.
+_ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _column(name: str, hint: Any, *, key: bool) -> Column[Any]:
@@ -29,9 +28,7 @@ def _column(name: str, hint: Any, *, key: bool) -> Column[Any]:
     if get_origin(hint) in (Union, types.UnionType):
         given = [one for one in get_args(hint) if one is not type(None)]
         nullable, hint = len(given) < len(get_args(hint)), given[0]
-    kind = (
-        Integer() if key and hint is int else _type(hint)
-    )  # By this name SQLite's own row number is the key.
+    kind = _ROW_NUMBER if key and hint is int else _type(hint)
     return Column(name, kind, primary_key=key, nullable=nullable, autoincrement=False)
 
 
@@ -73,6 +70,7 @@ def _unique(
         *columns,
         unique=True,
         sqlite_where=text(where),
+        postgresql_where=text(where),
         info={"holds": holds},
     )
 

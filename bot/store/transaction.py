@@ -38,6 +38,14 @@ class Connection(Protocol):
         """How many rows were touched in all."""
         ...
 
+    async def commit(self) -> None:
+        """Returns when the transaction is on disk."""
+        ...
+
+    async def rollback(self) -> None:
+        """Undoes the open transaction, if there is one."""
+        ...
+
 
 class SqlStore:
     """The records in one open transaction; an error of the database spoils it, and it can only be undone."""
@@ -108,7 +116,7 @@ class SqlStore:
         if not rows:
             return None
         record: R = codec.decode(rows[0])
-        if self._writes:  # Nobody else writes meanwhile, so it stays true until we change it.
+        if self._writes and has_version(kind):  # Whoever changes it meanwhile makes our own change Stale.
             self._read[kind, record_id] = record
         return record
 
@@ -120,6 +128,13 @@ class SqlStore:
         values = given(kind, criteria)
         statement = self._statements.find(kind, order, limit is not None, tuple(values))
         rows = await self._fetch(statement.sql, statement.values({**values, "limit_": limit}))
+        return [codec.decode(row) for row in rows]
+
+    async def hold(self, kind: type[R], /, ids: Sequence[str]) -> list[R]:
+        """Those of these ids that there are; nobody else changes them before this transaction ends."""
+        self._check(writes=True)
+        codec, statement = self._statements.codec(kind), self._statements.hold(kind)
+        rows = await self._fetch(statement.sql, statement.values({"keys": sorted(set(ids))}))
         return [codec.decode(row) for row in rows]
 
     async def count(self, kind: type[Any], /, **criteria: Any) -> int:
@@ -144,7 +159,8 @@ class SqlStore:
         if await self._run(statement.sql, statement.values(given_values)) != 1:
             self._read.pop((kind, given_values["was_key"]), None)
             raise Stale(f"{kind.__name__} {given_values['was_key']}")
-        self._read[kind, given_values["was_key"]] = changed
+        if has_version(kind):
+            self._read[kind, given_values["was_key"]] = changed
         return changed
 
     async def change_all(self, records: Sequence[R], **changes: Any) -> None:
@@ -199,6 +215,9 @@ class SqlStore:
         """Chain lines to the duty log, in order."""
         if not lines:
             return
+        turn = self._statements.log_turn()
+        if turn:  # Whoever writes lines is alone with the log until the end of the transaction.
+            self.connection.put_off(turn)
         last = await self.find(LogLine, order=("-sequence",), limit=1)
         sequence, previous = (last[0].sequence, last[0].hash) if last else (0, START)
         chained = []

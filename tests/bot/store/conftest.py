@@ -6,14 +6,34 @@ from pathlib import Path
 import pytest
 
 from bot.store.memory import MemoryDatabase
+from bot.store.opening import open_database
+from bot.store.server import ServerDatabase
 from bot.store.sql import Database
 from desk.ports import Transactions
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transactions]:
     """An empty, started store."""
+    opened = MemoryDatabase() if request.param == "memory" else open_database(address(request, tmp_path))
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def one_writer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transactions]:
+    """An empty, started store where writers take turns."""
     opened = MemoryDatabase() if request.param == "memory" else Database(url(tmp_path))
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def shared(postgresql_url: str) -> AsyncIterator[ServerDatabase]:
+    """An empty, started store on PostgreSQL."""
+    opened = ServerDatabase(postgresql_url)
     await opened.start()
     yield opened
     await opened.close()
@@ -31,3 +51,11 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 def url(folder: Path) -> str:
     """The address of the desk's database in this folder."""
     return f"sqlite+aiosqlite:///{folder}/muster.db"
+
+
+def address(request: pytest.FixtureRequest, folder: Path) -> str:
+    """The address of a new database of the fixture's parameter."""
+    if request.param == "postgresql":
+        found: str = request.getfixturevalue("postgresql_url")
+        return found
+    return url(folder)

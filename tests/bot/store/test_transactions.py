@@ -119,13 +119,13 @@ async def test_a_transaction_inside_a_transaction_is_refused_instead_of_waiting_
     await write(database, "o1")
 
 
-async def test_writers_take_turns_first_come_first_served(database: Transactions) -> None:
+async def test_writers_take_turns_first_come_first_served(one_writer: Transactions) -> None:
     served: list[int] = []
     inside = 0
 
     async def take(number: int) -> None:
         nonlocal inside
-        async with database.begin() as store:
+        async with one_writer.begin() as store:
             inside += 1
             assert inside == 1
             served.append(number)
@@ -133,7 +133,7 @@ async def test_writers_take_turns_first_come_first_served(database: Transactions
             await store.count(Officer)
             inside -= 1
 
-    async with database.begin():
+    async with one_writer.begin():
         waiting = [asyncio.create_task(take(number)) for number in range(25)]
         while len(asyncio.all_tasks()) < 26:
             await asyncio.sleep(0)

@@ -9,14 +9,15 @@ from sqlalchemy.types import TypeEngine
 revision = "0001"
 down_revision = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _TYPES: dict[str, TypeEngine[Any]] = {
-    "": sa.Text(),
+    "": _TEXT,
     "int": sa.BigInteger(),
-    "row_number": sa.Integer(),
+    "row_number": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
     "bool": sa.Boolean(),
     "float": sa.Double(),
     "bytes": sa.LargeBinary(),
-    "moment": sa.Text(),
+    "moment": _TEXT,
 }
 
 # The first column is the key; a column is text unless it says otherwise, and never NULL unless it ends in "?".
@@ -144,16 +145,45 @@ def upgrade() -> None:
     for table, columns in TABLES.items():
         op.create_table(table, *(_column(text, key=place == 0) for place, text in enumerate(columns.split())))
     for name, table, columns, *where in UNIQUE:
-        condition = sa.text(where[0]) if where else None
-        op.create_index(name, table, columns.split(), unique=True, sqlite_where=condition)
+        limit = sa.text(where[0]) if where else None
+        op.create_index(name, table, columns.split(), unique=True, sqlite_where=limit, postgresql_where=limit)
     for name, table, columns in INDEXES:
         op.create_index(name, table, columns.split())
+    if op.get_bind().dialect.name == "postgresql":
+        _for_several_writers()
+    else:
+        _for_one_file()
+
+
+def _for_one_file() -> None:
     for change in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER duty_log_refuses_{change.lower()} BEFORE {change} ON duty_log "
             "BEGIN SELECT RAISE(ABORT, 'The duty log is append-only.'); END"
         )
     op.execute("PRAGMA application_id = 0x4D535452")  # In the head of every file of ours.
+
+
+def _for_several_writers() -> None:
+    op.execute(
+        "CREATE FUNCTION duty_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'The duty log is append-only.'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER duty_log_refuses_changes BEFORE UPDATE OR DELETE OR TRUNCATE ON duty_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION duty_log_is_append_only()"
+    )
+    # Procrastinate's own tables, as the locked version has them; a later version's changes get a revision of ours.
+    from procrastinate.schema import SchemaManager
+
+    op.get_bind().exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
+    for column in (
+        "errand BIGINT REFERENCES procrastinate_jobs (id) ON DELETE SET NULL",  # Who runs it just now.
+        "again BOOLEAN NOT NULL DEFAULT false",  # Put again while it runs.
+    ):
+        op.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+    op.execute("CREATE INDEX ix_jobs_errand ON jobs (errand) WHERE errand IS NOT NULL")
+    op.execute("CREATE INDEX ix_jobs_running ON jobs (lane, key) WHERE errand IS NOT NULL")
 
 
 def _column(text: str, *, key: bool) -> sa.Column[Any]:

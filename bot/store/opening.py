@@ -1,0 +1,67 @@
+"""The database behind an address: a file of SQLite for one process, or PostgreSQL for several."""
+
+from typing import Protocol
+
+from sqlalchemy import make_url
+
+from bot.store import StoreRefused, files
+from desk.ports import Transactions
+
+
+class OpenDatabase(Transactions, Protocol):
+    """Transactions that are opened and closed."""
+
+    url: str
+
+    async def start(self) -> None:
+        """Opens the database at our schema. Raises StoreRefused, StoreUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Waits for open transactions, then closes it."""
+        ...
+
+
+def is_shared(url: str) -> bool:
+    """Whether several processes may work on the database at a time."""
+    return make_url(url).get_backend_name() == "postgresql"
+
+
+def place_of(url: str) -> str:
+    """Where the database is, fit to be shown."""
+    return make_url(url).render_as_string() if is_shared(url) else str(files.path_of(url))
+
+
+def open_database(url: str, *, auto_migrate: bool = True) -> OpenDatabase:
+    """The database, not started yet. Raises StoreRefused."""
+    # Here, because a desk on SQLite needs no driver of PostgreSQL, and the other way round.
+    if not is_shared(url):
+        from bot.store.sql import Database
+
+        return Database(url, auto_migrate=auto_migrate)
+    try:
+        from bot.store.server import ServerDatabase
+    except ImportError as error:
+        raise StoreRefused(
+            f"PostgreSQL needs what is not installed ({error.name}): install muster[scale]."
+        ) from error
+    return ServerDatabase(url, auto_migrate=auto_migrate)
+
+
+async def current(url: str) -> str | None:
+    """The revision of the database, or None when there is none yet; StoreRefused when it must not be used."""
+    if not is_shared(url):
+        return await files.current(url)
+    from bot.store import schema
+
+    return await schema.current(url)
+
+
+async def upgrade(url: str) -> None:
+    """Makes the database's tables, or brings them to the newest schema; all of it or nothing."""
+    if not is_shared(url):
+        await files.upgrade(url)
+        return
+    from bot.store import schema
+
+    await schema.upgrade(url)
