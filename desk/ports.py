@@ -106,7 +106,7 @@ class Transactions(Protocol):
     """Opens transactions on the store; commits at the end of the block, undoes it on an exception."""
 
     def begin(self) -> AbstractAsyncContextManager[Store]:
-        """A writing transaction: one at a time, in fair turns, on SQLite; on PostgreSQL several, and any may be Stale."""
+        """A writing transaction: on SQLite one at a time, in fair turns; on PostgreSQL several, any may be Stale."""
 
     def read(self) -> AbstractAsyncContextManager[Store]:
         """A reading view that never waits for a writer."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.queue import rows
-from bot.queue.picking import Batch, Claims, Kind, pick
+from bot.queue.picking import Batch, Claims, Elsewhere, Kind, pick
 from bot.queue.running import Runner
 from bot.store import StoreUnavailable
 from desk.model import Job, Lane
@@ -54,6 +54,7 @@ class EmbeddedQueue:
         self._freed = asyncio.Event()
         self._news: dict[tuple[Lane, str], float] = {}  # What may start now, and until when to look for it.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
+        self._elsewhere = Elsewhere()
         self._knows_kinds = False
         self._now: datetime | None = None
         self._looked_at: float | None = None
@@ -162,18 +163,30 @@ class EmbeddedQueue:
         self._news = {what: until for what, until in self._news.items() if until > loop_now}
         now = self._clock.now()
         if self._now is not None and now < self._now:
-            async with self._transactions.begin() as store:
-                moved = await rows.pull_back(store, self._now, now, self._claims.jobs.keys())
+            moved = await self._pull_back(self._now, now)
             log.warning("The clock stepped back from %s to %s: %d jobs moved", self._now, now, moved)
         self._now = now
         if not self._knows_kinds:
             await self._park_unknown()
         self._released.clear()
         async with self._transactions.read() as store:
+            self._elsewhere = await self._look_elsewhere(store)
             for lane in (Lane.urgent, Lane.bulk):
                 kinds = [kind for kind in self._kinds if not is_news or (lane, kind) in self._news]
                 await self._start_lane(store, lane, now, kinds)
             return await self._seconds_to_next(store, now)
+
+    async def _pull_back(self, last: datetime, now: datetime) -> int:
+        async with self._transactions.begin() as store:
+            return await rows.pull_back(store, last, now, self._claims.jobs.keys())
+
+    async def _look_elsewhere(self, store: Store) -> Elsewhere:
+        """What other processes run; there are none."""
+        return Elsewhere()
+
+    async def _claim(self, batches: list[Batch]) -> list[Batch]:
+        """The batches that are ours to start; with one process, all."""
+        return batches
 
     async def _park_unknown(self) -> None:
         """Jobs of an earlier version whose kind nobody handles any more would wait for ever: they are shown."""
@@ -194,7 +207,8 @@ class EmbeddedQueue:
             due, full = await self._read_due(store, lane, now, dict.fromkeys(kinds, times))
             partly = {*full, *(kind for kind in self._kinds if kind not in kinds)}
             due = await self._with_those_before(store, due, partly, now)
-            batches = pick(due, self._claims, self._kinds, passed_over=self._released)
+            due = [job for job in due if not self._elsewhere.holds(job)]
+            batches = await self._claim(pick(due, self._claims, self._kinds, passed_over=self._released))
             for batch in batches:
                 self._start(batch)
             if not full:
@@ -209,7 +223,7 @@ class EmbeddedQueue:
         due: list[Job] = []
         full = []
         for kind, times in kinds.items():
-            limit = times * self._claims.page_for(kind, lane)
+            limit = times * (self._claims.page_for(kind, lane) + self._elsewhere.count(kind, lane))
             found = await store.find(
                 Job, parked=False, lane=lane, kind=kind, due_at_to=now, order=("due_at", "id"), limit=limit
             )

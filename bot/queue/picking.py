@@ -88,6 +88,30 @@ class Claims:
             self._bulk_running[batch.kind] += change
 
 
+class Elsewhere:
+    """What other processes run just now."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._keys: set[tuple[Lane, str]] = set()
+        self._counts: Counter[tuple[str, Lane]] = Counter()
+
+    def add(self, job_id: str, kind: str, lane: Lane, key: str) -> None:
+        """Somebody has this job, and with it its key."""
+        self._ids.add(job_id)
+        self._counts[kind, lane] += 1
+        if key:
+            self._keys.add((lane, key))
+
+    def holds(self, job: Job) -> bool:
+        """Whether somebody runs the job, or one of its key."""
+        return job.id in self._ids or (job.lane, job.key) in self._keys
+
+    def count(self, kind: str, lane: Lane) -> int:
+        """How many jobs of a lane and kind others run."""
+        return self._counts[kind, lane]
+
+
 @dataclass
 class _Pick:
     """One walk over due jobs."""

@@ -28,15 +28,15 @@ class Runner:
         self._clock = clock
         self._kinds = kinds
         self._run_seconds_max = run_seconds_max
-        self._running: set[str] = set()
-        self._ended: set[str] = set()  # Running jobs whose handler called `done`.
+        self.running: set[str] = set()
+        self.ended: set[str] = set()  # Running jobs whose handler called `done`.
         self._again: set[str] = set()  # Running jobs that were put again meanwhile.
         self.closing = asyncio.Event()  # Once set, no further handler is called.
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """Run jobs of one kind to whatever end. Raises nothing but cancellation."""
         ids = {job.id for job in jobs}
-        self._running |= ids
+        self.running |= ids
         try:
             await self._hand_over(jobs)
         except StoreUnavailable as error:
@@ -46,8 +46,8 @@ class Runner:
             log.exception("What became of %s could not be written: it runs again", _named(jobs))
             await self._rest()
         finally:
-            self._running -= ids
-            self._ended -= ids
+            self.running -= ids
+            self.ended -= ids
             self._again -= ids
 
     async def end(self, store: Store, jobs: Sequence[Job]) -> None:
@@ -55,7 +55,7 @@ class Runner:
         again = [job for job in jobs if job.id in self._again]
         kept = {job.id for job in again} - {job.id for job in await rows.unchanged(store, again)}
         await store.remove(Job, [job.id for job in jobs if job.id not in kept])
-        self._ended.update(job.id for job in jobs if job.id in self._running)
+        self.ended.update(job.id for job in jobs if job.id in self.running)
 
     async def keep(self, store: Store, job: Job, claimed: Job) -> None:
         """A running job was put again: its row takes the new due time, and the end of its run leaves it."""
@@ -65,13 +65,21 @@ class Runner:
             due_at = max(job.due_at, claimed.due_at + rows.TICK)
             await store.change(row, due_at=due_at, attempts=0, error="")
 
+    async def unchanged(self, store: Store, jobs: Sequence[Job]) -> list[Job]:
+        """Those of running jobs that are still ours, as they were."""
+        return await rows.unchanged(store, jobs)
+
+    async def rewrite(self, store: Store, jobs: Sequence[Job], turn: Callable[[Job], Job]) -> None:
+        """Replace the rows of running jobs that are still ours, as they were."""
+        await rows.rewrite(store, jobs, turn)
+
     async def _hand_over(self, jobs: Sequence[Job]) -> None:
         """Call the handler and do to the rows what its outcome asks for."""
         try:
             await self._call(jobs)
         except Postpone as later:
             until = later.until
-            await self._write(lambda store: rows.rewrite(store, jobs, lambda job: replace(job, due_at=until)))
+            await self._write(lambda store: self.rewrite(store, jobs, lambda job: replace(job, due_at=until)))
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -81,7 +89,7 @@ class Runner:
                 log.info("%s failed together and run one by one: %r", _named(jobs), error)
                 await self._run_one_by_one(jobs)
         else:
-            left = [job for job in jobs if job.id not in self._ended]
+            left = [job for job in jobs if job.id not in self.ended]
             if left:
                 await self._write(lambda store: self.end(store, left))
 
@@ -97,8 +105,8 @@ class Runner:
 
     async def _run_one_by_one(self, jobs: Sequence[Job]) -> None:
         async with self._transactions.read() as store:
-            waiting = await rows.unchanged(store, jobs)
-        self._ended.difference_update(job.id for job in waiting)
+            waiting = await self.unchanged(store, jobs)
+        self.ended.difference_update(job.id for job in waiting)
         for job in waiting:
             if self.closing.is_set():
                 return
@@ -108,7 +116,7 @@ class Runner:
         after = rows.as_failed(job, f"{type(error).__name__}: {error}", self._clock.now())
         outcome = "is parked" if after.parked else f"is tried again at {after.due_at.isoformat()}"
         log.error("%s failed %d times and %s", _named([job]), after.attempts, outcome, exc_info=error)
-        await self._write(lambda store: rows.rewrite(store, [job], lambda _: after))
+        await self._write(lambda store: self.rewrite(store, [job], lambda _: after))
 
     async def _write(self, write: Callable[[Store], Awaitable[None]]) -> None:
         """Write what became of jobs as soon as the database serves; at the stop it is left, and they run again."""

@@ -52,7 +52,7 @@ class SqlStore:
 
     def __init__(self, connection: Connection, statements: Statements, *, writes: bool) -> None:
         self.connection = connection
-        self._statements = statements
+        self.statements = statements
         self._writes = writes
         self._ended = False
         self._spoilt: Exception | None = None
@@ -71,7 +71,7 @@ class SqlStore:
     async def add(self, *records: Any) -> None:
         """Insert records, those of one type together; AlreadyStored when one is there already."""
         for kind, some in groups(records).items():
-            codec, statement = self._statements.codec(kind), self._statements.insert(kind)
+            codec, statement = self.statements.codec(kind), self.statements.insert(kind)
             rows = codec.encode_all(record for _, record in some)
             await (
                 self._run(statement.sql, rows[0]) if len(rows) == 1 else self._run_many(statement.sql, rows)
@@ -81,23 +81,23 @@ class SqlStore:
         """Insert records together with the next statement; AlreadyStored comes then."""
         self._check(writes=True)
         for kind, some in groups(records).items():
-            rows = self._statements.codec(kind).encode_all(record for _, record in some)
-            self.connection.put_off(self._statements.insert(kind).sql, rows)
+            rows = self.statements.codec(kind).encode_all(record for _, record in some)
+            self.connection.put_off(self.statements.insert(kind).sql, rows)
 
     async def add_missing(self, *records: Any) -> None:
         """Insert each record unless it is there already, together with the next statement."""
         self._check(writes=True)
         for kind, some in groups(records).items():
-            rows = self._statements.codec(kind).encode_all(record for _, record in some)
+            rows = self.statements.codec(kind).encode_all(record for _, record in some)
             for few in _in_bunches(rows):
                 values = [value for row in few for value in row]
-                self.connection.put_off(self._statements.insert_missing(kind, len(few)), [values])
+                self.connection.put_off(self.statements.insert_missing(kind, len(few)), [values])
 
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless it is there already; says which were new."""
         new = [False] * len(records)
         for kind, some in groups(records).items():
-            codec = self._statements.codec(kind)
+            codec = self.statements.codec(kind)
             rows = codec.encode_all(record for _, record in some)
             found = await self._insert_new(kind, rows)
             for (place, _), is_new in zip(some, found, strict=True):
@@ -111,7 +111,7 @@ class SqlStore:
             self._check(writes=False)
             found: R = known
             return found
-        codec, statement = self._statements.codec(kind), self._statements.get(kind)
+        codec, statement = self.statements.codec(kind), self.statements.get(kind)
         rows = await self._fetch(statement.sql, [codec.encode_one(key_of(kind), record_id)])
         if not rows:
             return None
@@ -124,23 +124,23 @@ class SqlStore:
         self, kind: type[R], /, *, order: Sequence[str] = ("id",), limit: int | None = None, **criteria: Any
     ) -> list[R]:
         """Records that match, in order."""
-        codec = self._statements.codec(kind)
+        codec = self.statements.codec(kind)
         values = given(kind, criteria)
-        statement = self._statements.find(kind, order, limit is not None, tuple(values))
+        statement = self.statements.find(kind, order, limit is not None, tuple(values))
         rows = await self._fetch(statement.sql, statement.values({**values, "limit_": limit}))
         return [codec.decode(row) for row in rows]
 
     async def hold(self, kind: type[R], /, ids: Sequence[str]) -> list[R]:
         """Those of these ids that there are; nobody else changes them before this transaction ends."""
         self._check(writes=True)
-        codec, statement = self._statements.codec(kind), self._statements.hold(kind)
+        codec, statement = self.statements.codec(kind), self.statements.hold(kind)
         rows = await self._fetch(statement.sql, statement.values({"keys": sorted(set(ids))}))
         return [codec.decode(row) for row in rows]
 
     async def count(self, kind: type[Any], /, **criteria: Any) -> int:
         """How many match."""
         values = given(kind, criteria)
-        statement = self._statements.count(kind, tuple(values))
+        statement = self.statements.count(kind, tuple(values))
         rows = await self._fetch(statement.sql, statement.values(values))
         return int(rows[0][0])
 
@@ -154,7 +154,7 @@ class SqlStore:
             given_values["was_version"] = before.version
             changes["version"] = before.version + 1
         changed: R = replace(before, **changes)
-        statement = self._statements.change(kind, tuple(changes))
+        statement = self.statements.change(kind, tuple(changes))
         given_values.update((f"now_{name}", value) for name, value in changes.items())
         if await self._run(statement.sql, statement.values(given_values)) != 1:
             self._read.pop((kind, given_values["was_key"]), None)
@@ -189,7 +189,7 @@ class SqlStore:
             alike[tuple(now)].append(values)
             changed.append(_with(record, now))
         for names, given_values in alike.items():
-            statement = self._statements.change(kind, names)
+            statement = self.statements.change(kind, names)
             if await self._run_many(statement.sql, statement.rows(given_values)) != len(given_values):
                 raise Stale(f"{kind.__name__}: one of {len(given_values)} records")
         return changed
@@ -200,14 +200,14 @@ class SqlStore:
         if ids:
             for one in ids:
                 self._read.pop((kind, one), None)
-            statement = self._statements.remove(kind)
+            statement = self.statements.remove(kind)
             self._check(writes=True)
             self.connection.put_off(statement.sql, [statement.values({"keys": list(ids)})])
 
     async def next_sequence(self, name: str) -> int:
         """1, 2, 3 … per name, without gaps."""
         self._check(writes=True)
-        statement = self._statements.next_sequence()
+        statement = self.statements.next_sequence()
         rows = await self._fetch(statement.sql, statement.values({"name": name}))
         return int(rows[0][0])
 
@@ -215,7 +215,7 @@ class SqlStore:
         """Chain lines to the duty log, in order."""
         if not lines:
             return
-        turn = self._statements.log_turn()
+        turn = self.statements.log_turn()
         if turn:  # Whoever writes lines is alone with the log until the end of the transaction.
             self.connection.put_off(turn)
         last = await self.find(LogLine, order=("-sequence",), limit=1)
@@ -228,10 +228,10 @@ class SqlStore:
 
     async def _insert_new(self, kind: type[Any], rows: list[list[Any]]) -> list[bool]:
         """In as few statements as the database's bound on values allows; the first of two alike is the new one."""
-        key_at = self._statements.codec(kind).names.index(key_of(kind))
+        key_at = self.statements.codec(kind).names.index(key_of(kind))
         are_new: list[bool] = []
         for few in _in_bunches(rows):
-            sql = self._statements.insert_new(kind, len(few))
+            sql = self.statements.insert_new(kind, len(few))
             self._check(writes=True)
             inserted = {key for (key,) in await self._fetch(sql, [value for row in few for value in row])}
             for row in few:

@@ -1,4 +1,4 @@
-"""The stores the queue's promises are kept on."""
+"""The stores and engines the queue's promises are kept on."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,18 +6,27 @@ from pathlib import Path
 import pytest
 
 from bot.queue.embedded import EmbeddedQueue
+from bot.queue.procrastinate import ProcrastinateQueue
 from bot.store.memory import MemoryDatabase
+from bot.store.server import ServerDatabase
 from bot.store.sql import Database
 from tests.bot.queue.parts import Bench, SetClock
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("procrastinate", marks=pytest.mark.postgresql)])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    """A queue that does not run yet, on each store."""
+    """A queue that does not run yet, of each engine on each store."""
+    clock = SetClock()
+    if request.param == "procrastinate":
+        url = request.getfixturevalue("postgresql_url")
+        server = ServerDatabase(url)
+        await server.start()
+        yield Bench(server, ProcrastinateQueue(server, clock, url), clock)
+        await server.close()
+        return
     memory = request.param == "memory"
     database = MemoryDatabase() if memory else Database(f"sqlite+aiosqlite:///{tmp_path}/muster.db")
     await database.start()
-    clock = SetClock()
     yield Bench(database, EmbeddedQueue(database, clock), clock)
     await database.close()
 

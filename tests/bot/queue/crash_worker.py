@@ -1,24 +1,25 @@
-"""A process that works a queue until it is killed: python -m tests.bot.queue.crash_worker DATABASE."""
+"""A process that works a queue until it is killed: python -m tests.bot.queue.crash_worker URL."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from bot.clock import SystemClock
-from bot.queue.embedded import EmbeddedQueue
 from bot.queue.guard import only_process
-from bot.store.sql import Database
+from bot.queue.opening import open_queue
+from bot.store.files import path_of
+from bot.store.opening import is_shared, open_database
 from desk.model import Job, Setting
 from desk.ports import Store
 
 EFFECT = "effect/"
 
 
-async def main(path: Path) -> None:
-    database, clock = Database(f"sqlite+aiosqlite:///{path}"), SystemClock()
+async def main(url: str) -> None:
+    database, clock = open_database(url), SystemClock()
     await database.start()
-    queue = EmbeddedQueue(database, clock)
+    queue = open_queue(url, database, clock)
 
     async def effect(store: Store, job: Job) -> None:
         """As every handler: what is there already is left as it is."""
@@ -47,5 +48,10 @@ def say(jobs: Sequence[Job]) -> None:
 
 
 if __name__ == "__main__":
-    with only_process(Path(sys.argv[1]), SystemClock()):
-        asyncio.run(main(Path(sys.argv[1])))
+    alone = (
+        contextlib.nullcontext()
+        if is_shared(sys.argv[1])
+        else only_process(path_of(sys.argv[1]), SystemClock())
+    )
+    with alone:
+        asyncio.run(main(sys.argv[1]))
