@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import backup, check, desk, invite, people, restore, roll_call, sheets, simulate, verify
+from bot.commands import (
+    backup,
+    check,
+    desk,
+    invite,
+    move,
+    people,
+    restore,
+    roll_call,
+    sheets,
+    simulate,
+    verify,
+)
 from bot.commands.terminal import FAULTS, USAGE, Invocation, Stop, complain, help_text, invocation
 from bot.config import ConfigFaults
 from bot.logging import set_up
@@ -46,6 +58,7 @@ app.add_typer(roll_call.app, name="roll-call")
 app.command("simulate", help=help_text("simulate"))(simulate.simulate)
 app.command("backup", help=help_text("backup"))(backup.backup)
 app.command("restore", help=help_text("restore"))(restore.restore)
+app.command("move", help=help_text("move"))(move.move)
 app.command("verify", help=help_text("verify"))(verify.verify)
 
 

@@ -4,21 +4,17 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
 
-import uvicorn
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute
 
 from bot import channels, work
 from bot.auditor import Auditor, open_auditor
 from bot.clock import SystemClock
 from bot.config import Config
-from bot.connections import BACKLOG, Connection, room
 from bot.door import OfficeDoor
 from bot.fetcher import Fetcher
 from bot.intake import TransactionalInbox
@@ -26,9 +22,11 @@ from bot.media import MediaFolder
 from bot.postman import Postman
 from bot.queue.embedded import Bounds, EmbeddedQueue
 from bot.queue.guard import only_process
+from bot.queue.opening import open_queue
 from bot.scheduler import Scheduler
 from bot.second_clock import SecondClock
-from bot.store.sql import Database
+from bot.serving import CannotStart, Front, listen, make_server, serving
+from bot.store.opening import OpenDatabase, is_shared, open_database
 from bot.switchboard import Switchboard
 from bot.town.actions import SLOW_DOWN, TownActions
 from bot.town.rules import town_policy
@@ -46,11 +44,6 @@ from web.settings import is_loopback
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 5
-HTTP_GRACE_SECONDS = 3
-
-
-class CannotStart(Exception):
-    """The desk cannot start here; the text is one sentence with the cure."""
 
 
 @dataclass
@@ -67,7 +60,7 @@ class App:
     postman: Postman
     troubles: ChannelTroubles
     auditor: Auditor
-    port: int
+    port: int = 0  # Of a process that serves nothing.
 
     @property
     def url(self) -> str:
@@ -76,57 +69,98 @@ class App:
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # Only compared, never bound.
         return f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
 
+    def look_again(self) -> None:
+        """Another process committed something."""
+        self.queue.wake_all()
+        for channel in self.channels.values():
+            getattr(channel, "look_again", lambda: None)()
 
-async def run(config: Config) -> int:
+
+async def run(config: Config, role: str = "all") -> int:
     """Run the desk until SIGINT or SIGTERM; 0 when it ended as asked. Raises CannotStart and the parts' own faults."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with running(config) as app, Watchdog().watching():
+    async with running(config, role=role) as app, Watchdog().watching():
         tell_ready(app)
         await stopping.wait()
     return 0
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[App]:
+async def running(config: Config, clock: Clock | None = None, role: str = "all") -> AsyncIterator[App]:
     """A desk that takes messages inside the block, and has finished what it began after it."""
     _refuse_open_town(config)
     clock = clock or SystemClock()
-    database_path = config.database_path
-    database_path.parent.mkdir(parents=True, exist_ok=True)
+    url = config.database.url
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(only_process(database_path, clock))
-        listener = stack.enter_context(_listen(config.web.host, config.web.port))
-        database = Database(config.database.url, auto_migrate=config.database.auto_migrate)
+        if not is_shared(url):
+            config.database_path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(only_process(config.database_path, clock))
+        listener = None
+        if role != "worker":
+            listener = stack.enter_context(listen(config.web.host, config.web.port))
+        database = open_database(url, auto_migrate=config.database.auto_migrate)
         await database.start()
         stack.push_async_callback(database.close)
-        app, server, streams_end = await _put_together(config, clock, database, listener)
+        bell, relay = _bell(url)
+        app, front, streams_end = await _put_together(config, clock, database, bell, role)
+        app.port = listener.getsockname()[1] if listener is not None else 0
         stack.push_async_callback(_close_channels, app.channels)
         stack.push_async_callback(app.inbox.close)
         stack.push_async_callback(app.postman.close)
         async with _tasks() as start:
-            start("queue", app.queue.run)
+            if relay is not None:
+                start("relay", partial(relay, app.look_again))
+            if role != "web":
+                start("queue", app.queue.run)
+                start("watch", _watch(url, app))
+            if listener is None:
+                yield app
+                return
+            async with serving(make_server(front), listener, streams_end):
+                yield app
+
+
+def _bell(url: str) -> tuple[Bell, Callable[[Callable[[], None]], Awaitable[None]] | None]:
+    """The bell of this process, and what carries its rings to others."""
+    if not is_shared(url):
+        return Bell(), None
+    from bot.replicas.relay import Relay, SharedBell  # Here, because SQLite needs no driver of PostgreSQL.
+
+    bell = SharedBell()
+    return bell, lambda heed: Relay(url, bell, heed).run()
+
+
+def _watch(url: str, app: App) -> Callable[[], Awaitable[None]]:
+    """What one process at a time does: receive, and go through the timetables."""
+
+    async def watch() -> None:
+        async with _tasks() as start:
             start("scheduler", app.scheduler.run)
             start("troubles", app.troubles.run)
             start("auditor", app.auditor.run)
             for name, channel in app.channels.items():
                 start(name, partial(channel.run, app.inbox.take))
-            async with _serving(server, listener, streams_end):
-                yield app
+            await asyncio.Event().wait()
+
+    if not is_shared(url):
+        return watch
+    from bot.replicas.watch import keep_watch  # As above.
+
+    return lambda: keep_watch(url, watch)
 
 
 async def _put_together(
-    config: Config, clock: Clock, database: Database, listener: socket.socket
-) -> tuple[App, uvicorn.Server, Callable[[], None]]:
+    config: Config, clock: Clock, database: OpenDatabase, bell: Bell, role: str
+) -> tuple[App, Front, Callable[[], None]]:
     policy = config.policy(
         calendar.load(resources.files("roster").joinpath("calendar.toml").read_text("utf-8"))
     )
     if config.demonstration:
         policy = town_policy(policy)
-    bell = Bell()
-    queue = EmbeddedQueue(database, clock, Bounds(**asdict(config.queue)))
+    queue = open_queue(config.database.url, database, clock, Bounds(**asdict(config.queue)))
     second = SecondClock(clock, asyncio.get_running_loop().time)
     door = OfficeDoor(database, queue, clock, policy, bell, second)
     await door.load_pace()
@@ -135,7 +169,7 @@ async def _put_together(
         await hearing.note_start(desk)
     inbox = TransactionalInbox(database, queue, clock, bell)
     media = MediaFolder(config.attachments_path)
-    media.open()
+    media.open(is_shared=config.is_shared)
     troubles = ChannelTroubles(door)
     opened = channels.open_channels(
         config.channels, lambda name: channels.Services(inbox, troubles.of(name), door, media, second.heard)
@@ -150,76 +184,17 @@ async def _put_together(
             town = TownActions(door, opened["webchat"])
             queue.handle(SLOW_DOWN, town.slow_down)
     routes = [route for channel in opened.values() for route in _routes(channel)]
-    screen = make_app(door, config.web_settings(), routes, town, media=media, queue_alive=queue.alive)
-    port = listener.getsockname()[1]
+    alive = queue.alive if role != "web" else None
+    screen = make_app(door, config.web_settings(), routes, town, media=media, queue_alive=alive)
     auditor = open_auditor(config, door, media, second)
-    app = App(config, door, queue, inbox, media, opened, Scheduler(door), postman, troubles, auditor, port)
+    app = App(config, door, queue, inbox, media, opened, Scheduler(door), postman, troubles, auditor)
 
     def streams_end() -> None:
         screen.state.close()
         for channel in opened.values():
             getattr(channel, "end_streams", lambda: None)()
 
-    return app, _server(_Front(screen, routes)), streams_end
-
-
-class _Front:
-    """Takes platforms' callbacks straight to their channels: the hottest path needs none of the screen's guards."""
-
-    def __init__(self, screen: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        self._screen = screen
-        self._callbacks: dict[str, ASGIApp] = {
-            route.path: route.endpoint
-            for route in routes
-            if isinstance(route, Route) and getattr(route.endpoint, "is_callback", False)
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._callbacks.get(scope.get("path", ""), self._screen)(scope, receive, send)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the desk decides when to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals alone."""
-        yield
-
-
-def _server(front: ASGIApp) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            front,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            http=Connection,
-            backlog=BACKLOG,
-            limit_concurrency=room(),
-            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
-        )
-    )
-
-
-@contextlib.asynccontextmanager
-async def _serving(
-    server: uvicorn.Server, listener: socket.socket, streams_end: Callable[[], None]
-) -> AsyncIterator[None]:
-    """Serve inside the block; afterwards let open requests finish and end the streams."""
-    serving = asyncio.create_task(server.serve([listener]), name="web")
-    try:
-        while not server.started and not serving.done():
-            await asyncio.wait([serving], timeout=0.01)
-        if serving.done():
-            raise CannotStart("the web server could not start; see the log above")
-        yield
-    finally:
-        streams_end()
-        server.should_exit = True
-        await serving
+    return app, Front(screen, routes), streams_end
 
 
 @contextlib.asynccontextmanager
@@ -271,24 +246,11 @@ def _refuse_open_town(config: Config) -> None:
         )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise CannotStart(
-            f"The desk cannot listen on {host}:{port} ({error.strerror}): stop what uses it, or set web.port."
-        ) from error
-    return listener
-
-
 def tell_ready(app: App) -> None:
     """Say where the desk is and what to try first."""
+    if not app.port:
+        print("点到工作进程已就绪 / A worker of Muster is ready", flush=True)
+        return
     print(f"点到已就绪 / Muster is ready: {app.url}", flush=True)
     if app.config.demonstration:
         print(

@@ -1,6 +1,7 @@
 """Attachments on disk by digest: written and flushed before the row that names them."""
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
@@ -14,6 +15,7 @@ from desk.ports import FetchFailed
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 UNFINISHED = "unfinished"
+OTHERS_WRITE_SECONDS_MAX = 3600
 FREE_BYTES_MIN = (
     256 * 1024 * 1024
 )  # Left to the database: without a photo a report stands, without a row it is lost.
@@ -26,12 +28,19 @@ class MediaFolder:
         self._folder = folder
         self._free_bytes_min = free_bytes_min
 
-    def open(self) -> None:
-        """Make the folder and clear away what a crash left half written. Raises OSError."""
+    def open(self, *, is_shared: bool = False) -> None:
+        """Make the folder and clear away what a crash left half written. Raises OSError.
+
+        In a folder that other replicas use just now, only what is older than any writing takes."""
         unfinished = self._folder / UNFINISHED
         unfinished.mkdir(parents=True, exist_ok=True)
+        mark = unfinished / secrets.token_hex(16)
+        mark.touch()  # The folder's own clock may be another machine's.
+        oldest = mark.stat().st_mtime - OTHERS_WRITE_SECONDS_MAX
         for left in unfinished.iterdir():
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # Whoever writes it has just finished.
+                if left == mark or not is_shared or left.stat().st_mtime < oldest:
+                    left.unlink()
 
     async def keep(self, pieces: AsyncIterator[bytes], bytes_max: int) -> tuple[str, int]:
         """Store bytes; returns (SHA-256 hex, count). Raises FetchFailed (too many), OSError (no room)."""

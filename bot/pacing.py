@@ -40,8 +40,8 @@ class Pacer:
 
     @classmethod
     async def read(cls, store: Store, names: Iterable[str]) -> "Pacer":
-        """The buckets with these names."""
-        return cls(await store.find(Bucket, id_in=list(set(names))))
+        """The buckets with these names, ours alone until the end of the transaction."""
+        return cls(await store.hold(Bucket, list(set(names))))
 
     def reserve(
         self,
@@ -75,7 +75,7 @@ class Pacer:
     async def write(self, store: Store) -> None:
         """Store what was reserved."""
         new = [Bucket(name, at) for name, at in self._next.items() if name not in self._stored]
-        if new:
+        if new:  # Stale when another replica was just as fast: then its bucket counts.
             await store.add(*new)
         moved = [one for one in self._stored.values() if self._next[one.id] != one.next_at]
         await store.change_each([(one, {"next_at": self._next[one.id]}) for one in moved])

@@ -12,13 +12,14 @@ from bot.sending import REASON_MAX, Outcomes, Sending
 from bot.ways import mark
 from desk import enrolment, escalations
 from desk.model import Lane, Letter, LetterState, Outcome, Receipt
-from desk.ports import Desk, Door, Unavailable, WorkQueue
+from desk.ports import Desk, Door, Stale, Unavailable, WorkQueue
 from roster.model import Account
 
 log = logging.getLogger(__name__)
 
 LATE = "late/"
 STORE_TRIES_MAX = 60  # A second apart: what is known of a message must outlast a locked or full disk.
+STALE_TRIES_MAX = 5
 LATE_AFTER = timedelta(
     seconds=90
 )  # Longer than any sending takes: then nobody knows any more what became of it.
@@ -74,6 +75,9 @@ class Receipts:
                 async with self._door.open() as desk:
                     await write(desk)
                 return
+            except Stale:  # The person was faster with an answer, say: what is true now is read again.
+                if tries >= STALE_TRIES_MAX:
+                    raise
             except Unavailable as error:
                 if tries == STORE_TRIES_MAX:
                     raise

@@ -14,7 +14,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from bot.timetable import occurrences
 from desk import roll_calls, timetables, troubles
 from desk.policy import BulletinPlan
-from desk.ports import Desk, Door, Unavailable
+from desk.ports import Desk, Door, Stale, Unavailable
 from roster.model import RollCallPlan
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ LOOK_EVERY_SECONDS = (
 )
 AHEAD = timedelta(hours=1)
 TIMETABLE = "timetable"  # The trouble of one that fails.
+TRIES_MAX = 3
 FAILURES_TOLD = 2
 REASON_MAX = 200
 
@@ -120,12 +121,7 @@ class Scheduler:
     async def _try(self, name: str, act: Callable[[Desk], Awaitable[None]]) -> None:
         """One timetable in one transaction; a fault in one does not stop the others."""
         try:
-            async with self._door.open() as desk:
-                await act(desk)
-                if (
-                    self._failures.get(name) != 0
-                ):  # Also at the first look: it may have failed before the start.
-                    await troubles.end(desk, TIMETABLE, name)
+            await self._through(name, act)
             self._failures[name] = 0
         except Unavailable as error:
             log.warning("timetable %s waits for the database: %s", name, error)
@@ -134,6 +130,19 @@ class Scheduler:
             self._failures[name] = self._failures.get(name, 0) + 1
             if self._failures[name] == FAILURES_TOLD:
                 await self._tell(name, error)
+
+    async def _through(self, name: str, act: Callable[[Desk], Awaitable[None]]) -> None:
+        for tries in range(1, TRIES_MAX + 1):
+            try:
+                async with self._door.open() as desk:
+                    await act(desk)
+                    # Also at the first look: it may have failed before the start.
+                    if self._failures.get(name) != 0:
+                        await troubles.end(desk, TIMETABLE, name)
+                return
+            except Stale:  # Another replica goes through it too: what is owed is read again.
+                if tries == TRIES_MAX:
+                    raise
 
     async def _tell(self, name: str, fault: Exception) -> None:
         try:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import HTTP_GRACE_SECONDS
 from bot.commands.terminal import FAULTS, USAGE
 from bot.config.tables import Queue
+from bot.serving import HTTP_GRACE_SECONDS
 from tests.bot.commands.cli import PATIENCE_SECONDS, Cli, fill, keep_photo
 from tests.pages import ROOT, parse
 from web.demo import STREAM_MINUTES_MAX as DEMO_MINUTES_MAX

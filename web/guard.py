@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from desk.ports import Unavailable
+from desk.ports import Stale, Unavailable
 from web.settings import WebSettings
 
 logger = logging.getLogger("web")
@@ -54,10 +54,10 @@ class Guard:
 
 
 def _status_of(error: Exception) -> int:
-    """What an unanswered fault is called: the database may be busy or full for a while, the rest is ours."""
+    """What an unanswered fault is called: the database may be busy, or others faster; the rest is ours."""
     if isinstance(error, HTTPException):
         return error.status_code
-    return 503 if isinstance(error, Unavailable) else 500
+    return 503 if isinstance(error, Unavailable | Stale) else 500
 
 
 class _Guarded:

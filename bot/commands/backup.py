@@ -15,6 +15,7 @@ from bot.commands.terminal import Invocation, complain, help_text, invocation, s
 from bot.disk_watch import BACKED_UP
 from bot.intake import put_setting
 from bot.store.migrations import head
+from bot.store.sql import Database
 
 DATABASE, ATTACHMENTS, MANIFEST = "muster.db", "attachments", "backup.json"
 FORMAT = 1
@@ -41,6 +42,8 @@ def backup(
     call = invocation(context)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise call.stop("backup_exists", path=path)
+    if call.config.is_shared:
+        raise call.stop("backup_elsewhere")
     if not call.config.database_path.exists():
         raise call.stop("no_database", path=call.config.database_path)
     faults = asyncio.run(_backup(call, path))
@@ -59,6 +62,7 @@ async def _backup(call: Invocation, path: Path) -> list[str]:
     try:
         async with open_office(call.config) as office:
             _need_space(call, draft)
+            assert isinstance(office.database, Database)
             await office.database.backup(draft / DATABASE)
             count, size, faults = await _copy_attachments(call, office, draft / ATTACHMENTS)
             manifest = Manifest(
@@ -98,7 +102,7 @@ async def _copy_attachments(call: Invocation, office: Office, folder: Path) -> t
     """Copy what the rows name; how many files, bytes, and the sentences about those that are lost or changed."""
     count, size, faults = 0, 0, list[str]()
     seen: set[str] = set()
-    async for page in digests.stored(office.door):
+    async for page in digests.stored(office.door.read):
         for one in page:
             if one.digest in seen:
                 continue

@@ -46,7 +46,7 @@ async def _look(call: Invocation, config: Config) -> list[Finding]:
     from bot.commands.machine_checks import check_database, check_folders, check_port
     from bot.commands.office import is_running, open_office
     from bot.commands.roster_checks import check_calendar, check_roster
-    from bot.store import files
+    from bot.store import opening
     from bot.store.migrations import head
 
     mode = "config_town" if config.demonstration else "config_ok"
@@ -57,7 +57,7 @@ async def _look(call: Invocation, config: Config) -> list[Finding]:
     found.append(check_port(config, call.say, is_running(config)))
     if any(one.part in ("database", "data") and one.state is State.fault for one in found):
         return found  # Everything else stands on it.
-    is_there = await files.current(config.database.url) == head()
+    is_there = await opening.current(config.database.url) == head()
     with tempfile.TemporaryDirectory() as folder:
         # To look must not make or migrate the database: without one at our schema, an empty one stands in.
         stand_in = replace(config.database, url=f"sqlite+aiosqlite:///{folder}/empty.db", auto_migrate=True)

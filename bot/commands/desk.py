@@ -22,7 +22,7 @@ def run(
     if role not in ROLES:
         hint = call.nearest(role, ROLES)
         raise call.stop("bad_role", USAGE, role=role, roles=", ".join(ROLES), hint=hint)
-    if role != "all":
+    if role != "all" and not config.is_shared:
         raise call.stop("role_needs_more", USAGE, role=role)
     import uvloop  # Here, so that the other commands start without the desk's parts.
 
@@ -34,21 +34,22 @@ def run(
     # The database's thread waits for the interpreter at each of its steps: 5 ms, the default, is longer than a commit.
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code = runner.run(app.run(config))
+        code = runner.run(app.run(config, role))
     raise typer.Exit(code)
 
 
 def migrate(context: typer.Context) -> None:
     """Bring the database to the newest schema."""
-    from bot.store import files
+    from bot.store import opening
     from bot.store.migrations import head
 
     call = invocation(context)
     url = call.config.database.url
-    before = asyncio.run(files.current(url))
+    place = opening.place_of(url)
+    before = asyncio.run(opening.current(url))
     if before == head():
-        show(call.say("migrated_already", path=call.config.database_path, head=head()))
+        show(call.say("migrated_already", path=place, head=head()))
         return
-    asyncio.run(files.upgrade(url))
+    asyncio.run(opening.upgrade(url))
     kind = "migrated" if before else "migrated_new"
-    show(call.say(kind, path=call.config.database_path, before=before, head=head()))
+    show(call.say(kind, path=place, before=before, head=head()))

@@ -2,21 +2,24 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from desk.ports import Door
+from desk.ports import Store
 from incidents.model import Attachment, AttachmentState
 
 PIECE_BYTES = 1024 * 1024
 PAGE = 2_000
 
+Read = Callable[[], AbstractAsyncContextManager[Store]]  # Opens a reading view.
 
-async def stored(door: Door) -> AsyncIterator[list[Attachment]]:
+
+async def stored(read: Read) -> AsyncIterator[list[Attachment]]:
     """Every attachment whose bytes the desk promises to have, page by page."""
     last = ""
     while True:
-        async with door.read() as store:
+        async with read() as store:
             page = await store.find(
                 Attachment, state=AttachmentState.stored, id_from=last, order=("id",), limit=PAGE + 1
             )

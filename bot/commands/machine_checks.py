@@ -6,15 +6,15 @@ import socket
 
 from bot.commands.findings import Finding, Say, fault, ok, warning
 from bot.config import Config
-from bot.store import StoreRefused, StoreUnavailable, files
+from bot.store import StoreRefused, StoreUnavailable, opening
 from bot.store.migrations import head
 
 
 async def check_database(config: Config, say: Say) -> Finding:
     """Whether the database opens, at which schema."""
-    path = config.database_path
     try:
-        found = await files.current(config.database.url)
+        path = opening.place_of(config.database.url)
+        found = await opening.current(config.database.url)
     except (StoreRefused, StoreUnavailable) as refusal:
         return fault("database", str(refusal))
     if found == head():
@@ -28,7 +28,8 @@ async def check_database(config: Config, say: Say) -> Finding:
 def check_folders(config: Config, say: Say) -> list[Finding]:
     """Whether the desk may write where it keeps things, and has room there."""
     found: list[Finding] = []
-    for folder in dict.fromkeys((config.database_path.parent, config.attachments_path)):
+    folders = [] if config.is_shared else [config.database_path.parent]
+    for folder in dict.fromkeys([*folders, config.attachments_path]):
         there = next(one for one in (folder, *folder.parents) if one.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             found.append(fault("data", say("folder_closed", path=there)))

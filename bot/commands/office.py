@@ -9,9 +9,9 @@ from bot.clock import SystemClock
 from bot.config import Config
 from bot.door import OfficeDoor
 from bot.media import MediaFolder
-from bot.queue.embedded import EmbeddedQueue
 from bot.queue.guard import AlreadyRunning, CannotLock, only_process
-from bot.store.sql import Database
+from bot.queue.opening import open_queue
+from bot.store.opening import OpenDatabase, open_database
 from bot.town.rules import town_policy
 from desk.policy import Policy
 from desk.ports import Bell, Clock
@@ -23,7 +23,7 @@ class Office:
     """What a command may use. Jobs it puts are found by a running desk within a second."""
 
     config: Config
-    database: Database
+    database: OpenDatabase
     door: OfficeDoor
     media: MediaFolder
     clock: Clock
@@ -33,10 +33,11 @@ class Office:
 async def open_office(config: Config) -> AsyncIterator[Office]:
     """The office, its database made or migrated where that is allowed. Raises StoreRefused, StoreUnavailable."""
     clock = SystemClock()
-    database = Database(config.database.url, auto_migrate=config.database.auto_migrate)
+    url = config.database.url
+    database = open_database(url, auto_migrate=config.database.auto_migrate)
     await database.start()
     try:
-        queue = EmbeddedQueue(database, clock)
+        queue = open_queue(url, database, clock)
         door = OfficeDoor(database, queue, clock, policy_of(config), Bell())
         await door.load_pace()
         yield Office(config, database, door, MediaFolder(config.attachments_path), clock)
@@ -52,8 +53,8 @@ def policy_of(config: Config) -> Policy:
 
 
 def is_running(config: Config) -> bool:
-    """Whether a desk works on this database just now."""
-    if not config.database_path.exists():
+    """Whether a desk works on this file of SQLite just now; on PostgreSQL it makes no difference."""
+    if config.is_shared or not config.database_path.exists():
         return False
     try:
         with only_process(config.database_path, SystemClock()):

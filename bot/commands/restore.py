@@ -29,6 +29,8 @@ def restore(
     """Check a backup whole, then put it in place."""
     call = invocation(context)
     config, clock = call.config, SystemClock()
+    if config.is_shared:
+        raise call.stop("backup_elsewhere")
     manifest = _read(call, path)
     config.database_path.parent.mkdir(parents=True, exist_ok=True)
     try:

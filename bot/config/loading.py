@@ -183,7 +183,9 @@ def _check_robot(config: Config, reader: Reader) -> None:
 
 def _with_whole_paths(config: Config, base: Path) -> Config:
     """Every relative path seen from the base folder."""
-    database = replace(config.database, url=f"{SQLITE}{base / config.database_path}")
+    database = config.database
+    if not config.is_shared:
+        database = replace(database, url=f"{SQLITE}{base / config.database_path}")
     attachments = replace(config.attachments, path=str(base / config.attachments_path))
     return replace(config, database=database, attachments=attachments)
 

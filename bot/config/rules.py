@@ -102,8 +102,11 @@ def a_url(value: str) -> None:
 
 def a_database(value: str) -> None:
     """The database by its full name; the address may hold a password and is not shown."""
-    if value.startswith("postgresql"):
-        raise Wrong("postgresql")
+    if value.startswith("postgres"):
+        parts = urlsplit(value)
+        if parts.scheme != "postgresql+psycopg" or not parts.path.strip("/") or re.search(r"\s", value):
+            raise Wrong("postgresql")
+        return
     if not re.fullmatch(r"sqlite\+aiosqlite:///[^?#\n]*[^?#\n/]", value) or ":memory:" in value:
         raise Wrong("database_url")
 

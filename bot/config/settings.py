@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from bot.config.arrays import Arrays
 from bot.config.environment import SECRETS
@@ -26,6 +27,7 @@ from roster.calendar import Calendar
 from web.settings import WebSettings
 
 SQLITE = "sqlite+aiosqlite:///"
+POSTGRESQL = "postgresql+psycopg://"
 EVERYWHERE = ("0.0.0.0", "::", "[::]")  # noqa: S104  # Only compared, never bound.
 
 
@@ -50,8 +52,13 @@ class Config:
     warnings: tuple[str, ...] = ()
 
     @property
+    def is_shared(self) -> bool:
+        """Whether several processes may work on the database at a time: it is PostgreSQL."""
+        return self.database.url.startswith(POSTGRESQL)
+
+    @property
     def database_path(self) -> Path:
-        """Where the SQLite file is."""
+        """Where the SQLite file is; on PostgreSQL there is none."""
         return Path(self.database.url.removeprefix(SQLITE))
 
     @property
@@ -99,7 +106,10 @@ class Config:
         """Every secret value, to be kept out of logs."""
         tables: Mapping[str, Any] = {table: getattr(self, table) for table in SECRETS}
         found = [getattr(tables[table], key) for table, keys in SECRETS.items() for key in keys]
-        return tuple(secret for secret in found if secret and not secret.startswith(SQLITE))
+        secrets = [secret for secret in found if secret and not secret.startswith(SQLITE)]
+        if self.is_shared and (password := urlsplit(self.database.url).password):
+            secrets += [password, unquote(password)]
+        return tuple(secrets)
 
     def policy(self, calendar: Calendar) -> Policy:
         """The office's own rules, for jobs to read."""

@@ -97,6 +97,11 @@ class EmbeddedQueue:
         """Look now."""
         self._woken.set()
 
+    def wake_all(self) -> None:
+        """Somebody elsewhere committed something: look at everything now."""
+        self._read_all_at = float("-inf")
+        self.wake()
+
     async def depth(self) -> Depth:
         """What waits, what is parked, and since when the oldest is due."""
         async with self._transactions.read() as store:

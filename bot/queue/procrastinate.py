@@ -49,11 +49,6 @@ class ProcrastinateQueue(EmbeddedQueue):
             self._look_for((job.lane, job.kind) for job in jobs)
             errands.put(store, jobs)
 
-    def wake_all(self) -> None:
-        """Somebody elsewhere committed something: look at everything now."""
-        self._read_all_at = float("-inf")
-        self.wake()
-
     async def alive(self) -> bool:
         """Whether the queue has looked at its rows, and said that it lives, within the last seconds."""
         return await super().alive() and self._workers.is_trusted

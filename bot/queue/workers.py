@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import procrastinate
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
@@ -50,8 +50,13 @@ class Workers:
         app = procrastinate.App(connector=connector)
         with _told():
             await app.open_async()
-            self._app = app
+        self._app = app
+        try:
             await self._enrol()
+        except BaseException:
+            self._app = None
+            await app.close_async()
+            raise
 
     async def close(self) -> None:
         """Leave the register, so that what we hold counts as left behind at once."""
@@ -93,7 +98,8 @@ class Workers:
         return freed
 
     async def _enrol(self) -> None:
-        self.number = await self.manager.register_worker()
+        with _told():
+            self.number = await self.manager.register_worker()
         self._beat_at = asyncio.get_running_loop().time()
 
 
@@ -112,7 +118,7 @@ async def every(seconds: float, act: Callable[[], Awaitable[None]], what: str) -
 
 
 @contextlib.contextmanager
-def _told():  # type: ignore[no-untyped-def]
+def _told() -> Iterator[None]:
     try:
         yield
     except (ProcrastinateException, OSError) as error:

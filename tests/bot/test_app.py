@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from bot import app as module
-from bot.app import App, CannotStart, running
+from bot.app import App, running
 from bot.config import load
 from bot.queue.guard import AlreadyRunning
+from bot.serving import CannotStart
 from bot.town.phones import shown_phones
 from desk.model import InboxRow, Job, Lane, Letter, Setting
 from roster.model import Officer, Role, Unit

@@ -154,7 +154,7 @@ def test_every_sentence_is_said_in_every_language() -> None:
         ("[database]\nurl = 'sqlite:///x.db'", "[database] url", "sqlite+aiosqlite:///"),
         ("[database]\nurl = 'sqlite+aiosqlite:///:memory:'", "[database] url", "sqlite+aiosqlite:///"),
         ("[database]\nurl = 'sqlite+aiosqlite:///data/'", "[database] url", "sqlite+aiosqlite:///"),
-        ("[database]\nurl = 'postgresql+psycopg://u:k3Zq@h/m'", "[database] url", "PostgreSQL"),
+        ("[database]\nurl = 'postgres://u:k3Zq@h/m'", "[database] url", "PostgreSQL"),
         ("[log]\nlevel = 'inof'", "[log] level", "是不是 info？"),
         ("[queue]\nworkers_max = 4", "[queue] bulk_max", "1 到 3"),
         ("[limits]\ndraft_minutes = 0", "[limits] draft_minutes", "0.01"),

@@ -18,10 +18,12 @@ PEOPLE = (
 )
 
 
-@pytest.fixture(params=["polling", "webhook"])
+@pytest.fixture(params=["polling", "webhook", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
     with FakeTelegram() as telegram:
-        town = Town(telegram, tmp_path, request.param, MovedClock())
+        is_shared = request.param == "postgresql"
+        town = Town(telegram, tmp_path, "polling" if is_shared else request.param, MovedClock())
+        town.url = request.getfixturevalue("postgresql_url") if is_shared else ""
         async with town.open_desk():
             await town.people(*PEOPLE)
             yield town

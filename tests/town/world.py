@@ -28,7 +28,7 @@ CONFIG = """
 [office]
 name = "市应急办"
 [database]
-url = "sqlite+aiosqlite:///{folder}/muster.db"
+url = "{url}"
 [attachments]
 path = "{folder}/attachments"
 [web]
@@ -90,12 +90,14 @@ class Town:
     app: App = field(init=False)
     phones: dict[str, Phone] = field(default_factory=dict)
     port: int = 0
+    url: str = ""  # Of another database than a file in the folder.
 
     @asynccontextmanager
     async def open_desk(self) -> AsyncIterator[App]:
         """The desk runs inside the block; open it again to see what a restart keeps."""
         self.port = self.port or free_port()
         text = CONFIG.format(
+            url=self.url or f"sqlite+aiosqlite:///{self.folder}/muster.db",
             folder=self.folder,
             port=self.port,
             token=self.telegram.token,

@@ -54,6 +54,7 @@ class Poller:
 
     async def run(self) -> None:
         """Receive until cancelled."""
+        self._mark = None  # Another replica may have received since we last did.
         while True:
             try:
                 await self._round()

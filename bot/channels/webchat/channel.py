@@ -60,11 +60,16 @@ class WebChatChannel:
     async def send(self, message: Rendered, to: Sequence[str], *, key: str) -> list[Receipt]:
         """Show a message on each phone; refused where nobody holds a good link any more."""
         addresses = list(dict.fromkeys(to))
-        async with self.door.open() as desk:
-            alive = await readable(desk.store, addresses, desk.now)
-            ids = await chat.write_ours(
-                desk, [address for address in addresses if address in alive], message, key
-            )
+        for tries in range(1, TRIES_MAX + 1):
+            try:
+                async with self.door.open() as desk:
+                    alive = await readable(desk.store, addresses, desk.now)
+                    good = [address for address in addresses if address in alive]
+                    ids = await chat.write_ours(desk, good, message, key)
+                break
+            except Stale:  # Something else came onto the same screen just now.
+                if tries == TRIES_MAX:
+                    return [Receipt(Outcome.not_sent, reason="changed by others meanwhile")] * len(to)
         self.screens.ring(*ids)
         return [
             Receipt(Outcome.sent, ids[address])
@@ -105,10 +110,11 @@ class WebChatChannel:
 
     async def run(self, take: Take) -> None:
         """Wait until cancelled: phones come in by HTTP."""
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.end_streams()
+        await asyncio.Event().wait()
+
+    def look_again(self) -> None:
+        """Another process wrote: every open page reads anew."""
+        self.screens.ring_all()
 
     def end_streams(self) -> None:
         """Let every open stream end, so that the server can stop at once."""
@@ -124,11 +130,19 @@ class WebChatChannel:
 
     async def hear(self, holder: Holder, event: events.PhoneEvent) -> ChatMessage:
         """Take one event from a phone: its line on the screen and its inbox row are durable on return."""
-        async with self.door.open() as desk:
-            message, _ = await chat.write_theirs(desk, holder, event)
-            raw = events.write_raw(event, holder.address, holder.officer.name, message.files, message.at)
-            # In one transaction: a line on the screen is its promise that the office has the words.
-            event_id = f"{holder.address}:{event.event_id}"
-            await self.intake.take_with(desk, self.name, event_id, holder.address, raw)
+        for tries in range(1, TRIES_MAX + 1):
+            try:
+                async with self.door.open() as desk:
+                    message, _ = await chat.write_theirs(desk, holder, event)
+                    raw = events.write_raw(
+                        event, holder.address, holder.officer.name, message.files, message.at
+                    )
+                    # In one transaction: a line on the screen is its promise that the office has the words.
+                    event_id = f"{holder.address}:{event.event_id}"
+                    await self.intake.take_with(desk, self.name, event_id, holder.address, raw)
+                break
+            except Stale:  # As above.
+                if tries == TRIES_MAX:
+                    raise
         self.screens.ring(holder.address)
         return message

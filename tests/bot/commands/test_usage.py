@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import OWN_WORDS, config_first, main
-from bot.app import CannotStart
 from bot.queue.guard import AlreadyRunning, CannotLock
+from bot.serving import CannotStart
 from bot.store import StoreRefused, StoreUnavailable
 from desk.ports import ChannelFault
 from tests.bot.commands.cli import PATIENCE_SECONDS, Cli

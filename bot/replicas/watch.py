@@ -1,0 +1,71 @@
+"""The watch that only one replica keeps at a time: it receives, and goes through the timetables."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import psycopg
+
+from bot.store.postgres import CONNECT_SECONDS, Driver, conninfo
+
+log = logging.getLogger(__name__)
+
+ASK_SECONDS = 1.0  # How often whoever waits asks for the watch, and the keeper says that it lives.
+ANSWER_SECONDS = 4.0
+# The server ends the session of a keeper that is silent for so long, and with it the lock: frozen is as good as dead.
+SILENT_SECONDS_MAX = 8
+WATCH_LOCK = 0x4D535457
+
+
+async def keep_watch(url: str, act: Callable[[], Awaitable[None]]) -> None:
+    """Act while this replica keeps the watch, until cancelled; it is taken again when it was lost."""
+    while True:
+        try:
+            async with _session(url) as session:
+                await _wait_for_it(session)
+                log.info("this replica keeps the watch")
+                await _act_while_kept(session, act)
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            log.warning("the watch is not kept here: %s", error)
+        await _pause(ASK_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _session(url: str) -> AsyncIterator[Driver]:
+    async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
+        session = await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True)
+    try:
+        await _ask(session, f"SET idle_session_timeout = '{SILENT_SECONDS_MAX}s'")
+        yield session
+    finally:
+        await session.close()
+
+
+async def _wait_for_it(session: Driver) -> None:
+    while not await _ask(session, f"SELECT pg_try_advisory_lock({WATCH_LOCK})"):
+        await _pause(ASK_SECONDS)
+
+
+async def _act_while_kept(session: Driver, act: Callable[[], Awaitable[None]]) -> None:
+    """Nothing of the act goes on once the server no longer answers this session."""
+    acting = asyncio.ensure_future(act())
+    try:
+        while not acting.done():
+            await asyncio.wait([acting], timeout=ASK_SECONDS)
+            await _ask(session, "SELECT true")
+        await acting
+    finally:
+        acting.cancel()
+        await asyncio.gather(acting, return_exceptions=True)
+
+
+async def _ask(session: Driver, question: str) -> bool:
+    async with asyncio.timeout(ANSWER_SECONDS):
+        cursor = await session.execute(question)
+        row = await cursor.fetchone() if cursor.description else None
+    return bool(row and row[0])
+
+
+async def _pause(seconds: float) -> None:
+    await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)
