@@ -167,7 +167,7 @@ async def _put_together(
     async with door.open() as desk:
         pruning.schedule(desk)
         await hearing.note_start(desk)
-    inbox = TransactionalInbox(database, queue, clock, bell)
+    inbox = TransactionalInbox(database, queue, clock, bell, sweeps=not config.is_shared)
     media = MediaFolder(config.attachments_path)
     media.open(is_shared=config.is_shared)
     troubles = ChannelTroubles(door)

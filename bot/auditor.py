@@ -69,7 +69,8 @@ class Auditor:
 
 def open_auditor(config: Config, door: Door, media: Media, second: SecondClock) -> Auditor:
     """The auditor of this desk, with everything it watches beside the rows."""
-    folders = (config.database_path.parent, config.attachments_path)
+    own = () if config.is_shared else (config.database_path.parent,)
+    folders = (*own, config.attachments_path)
     backup_hours = config.heartbeat.backup_hours_max
     disk = DiskWatch(door, media, folders, config.attachments.disk_free_percent_min, backup_hours)
 
