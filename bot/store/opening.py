@@ -1,11 +1,14 @@
 """The database behind an address: a file of SQLite for one process, or PostgreSQL for several."""
 
+from importlib.util import find_spec
 from typing import Protocol
 
 from sqlalchemy import make_url
 
 from bot.store import StoreRefused, files
 from desk.ports import Transactions
+
+INSTALL = '.venv/bin/python -m pip install "psycopg[binary,pool]==3.3.*" "procrastinate==3.10.*"'
 
 
 class OpenDatabase(Transactions, Protocol):
@@ -34,17 +37,13 @@ def place_of(url: str) -> str:
 
 def open_database(url: str, *, auto_migrate: bool = True) -> OpenDatabase:
     """The database, not started yet. Raises StoreRefused."""
-    # Here, because a desk on SQLite needs no driver of PostgreSQL, and the other way round.
     if not is_shared(url):
-        from bot.store.sql import Database
+        from bot.store.sql import Database  # Here, because each kind of desk needs one kind of driver.
 
         return Database(url, auto_migrate=auto_migrate)
-    try:
-        from bot.store.server import ServerDatabase
-    except ImportError as error:
-        raise StoreRefused(
-            f"PostgreSQL needs what is not installed ({error.name}): install muster[scale]."
-        ) from error
+    _check_drivers()
+    from bot.store.server import ServerDatabase
+
     return ServerDatabase(url, auto_migrate=auto_migrate)
 
 
@@ -52,6 +51,7 @@ async def current(url: str) -> str | None:
     """The revision of the database, or None when there is none yet; StoreRefused when it must not be used."""
     if not is_shared(url):
         return await files.current(url)
+    _check_drivers()
     from bot.store import schema
 
     return await schema.current(url)
@@ -62,6 +62,13 @@ async def upgrade(url: str) -> None:
     if not is_shared(url):
         await files.upgrade(url)
         return
+    _check_drivers()
     from bot.store import schema
 
     await schema.upgrade(url)
+
+
+def _check_drivers() -> None:
+    missing = [name for name in ("psycopg", "psycopg_pool", "procrastinate") if find_spec(name) is None]
+    if missing:
+        raise StoreRefused(f"PostgreSQL needs what is not installed ({', '.join(missing)}). Run: {INSTALL}")
