@@ -174,10 +174,6 @@ def _page_on_after_the_signature(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "sign", sign)
 
 
-def _late_by_our_own_absence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.answers.said_at", lambda desk, message, roll_call: desk.now)
-
-
 def _send_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     real: Callable[..., Awaitable[Receipt]] = Postman._send_one
 
@@ -200,7 +196,6 @@ def _send_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         (_page_on_after_the_signature, "none", "no_page_after_signature"),
         (_send_twice, "none", "repeats_are_marked"),
         (_repeat_without_a_mark, "hard", "repeats_are_marked"),
-        (_late_by_our_own_absence, "hard", "in_time_is_in_time"),
     ],
 )
 def test_a_spoilt_desk_breaks_its_promise(
