@@ -143,8 +143,10 @@ class Crowd:
         if not offers:
             self._note(self._office.phones[who].say("/rollcall"))
             return
-        [event] = self._tap(who, *offers[-1]).events
-        self.told.calls.add(f"manual-{event.replace('/', '-', 1)}")
+        card, data = offers[-1]
+        self._tap(who, card, data)
+        slot = f"manual-{self._office.platform.name}-{self._office.addresses[who]}-{card}"
+        self.told.calls.setdefault(slot, datetime.now(UTC))
         self._called_at = now
 
     def _answer_by_button(self) -> None:

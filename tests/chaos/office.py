@@ -76,6 +76,7 @@ class Office:
     folder: Path
     port: int = field(default_factory=free_port)
     phones: dict[str, Mobile] = field(default_factory=dict)  # officer id -> their phone on the platform
+    addresses: dict[str, str] = field(default_factory=dict)  # officer id -> who that is on the platform
     links: dict[str, str] = field(default_factory=dict)  # officer id -> their web-chat token
     reporters: list[str] = field(default_factory=list)
     signers: list[str] = field(default_factory=list)
@@ -144,6 +145,7 @@ class Office:
             self.links[officer.id] = await make_link(desk, officer)
         else:
             address, self.phones[officer.id] = self.platform.mobile(number, officer.name)
+            self.addresses[officer.id] = address
             account = Account(f"a-{number}", officer.id, self.platform.name, address, desk.now)
             await desk.store.add(account)
         if officer.role is Role.officer:

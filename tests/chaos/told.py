@@ -33,7 +33,8 @@ class Told:
     presses: list[Press] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     signatures: set[tuple[str, str]] = field(default_factory=set)  # (officer id, incident id)
-    calls: set[str] = field(default_factory=set)  # The slot each 点名 button pressed must have made.
+    # The slot that each 点名 button pressed must have made, and when; while one runs, the next is asked about first.
+    calls: dict[str, datetime] = field(default_factory=dict)
     asked_status: Counter[str] = field(default_factory=Counter)
     events: set[str] = field(default_factory=set)  # Inbox ids of everything said.
 
