@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.commands import digests
+from bot.commands.heads import head_of, heads_path, tell_head
 from bot.commands.office import Office, open_office
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
 from bot.disk_watch import BACKED_UP
@@ -32,6 +33,8 @@ class Manifest:
     database_sha256: str
     attachments_count: int
     attachments_bytes: int
+    log_sequence: int = 0  # The duty log's last line, so that a log cut short later is found.
+    log_hash: str = ""
 
 
 def backup(
@@ -63,6 +66,8 @@ async def _backup(call: Invocation, path: Path) -> list[str]:
         async with open_office(call.config) as office:
             _need_space(call, draft)
             assert isinstance(office.database, Database)
+            async with office.door.read() as store:
+                told = await head_of(store)
             await office.database.backup(draft / DATABASE)
             count, size, faults = await _copy_attachments(call, office, draft / ATTACHMENTS)
             manifest = Manifest(
@@ -73,12 +78,14 @@ async def _backup(call: Invocation, path: Path) -> list[str]:
                 await asyncio.to_thread(digests.digest_of, draft / DATABASE),
                 count,
                 size,
+                *told,
             )
         written = draft / MANIFEST
         written.write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n", "utf-8")
         await asyncio.to_thread(_put_in_place, draft, path)
         async with open_office(call.config) as office, office.door.open() as desk:
             await put_setting(desk.store, BACKED_UP, desk.now.isoformat())
+            tell_head(heads_path(call.config), *told, desk.now)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

@@ -12,6 +12,7 @@ import typer
 from bot.clock import SystemClock
 from bot.commands import digests
 from bot.commands.backup import ATTACHMENTS, DATABASE, FORMAT, MANIFEST, Manifest
+from bot.commands.heads import heads_path
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
 from bot.config import Config
 from bot.media import MediaFolder
@@ -53,7 +54,7 @@ def _read(call: Invocation, path: Path) -> Manifest:
         manifest = Manifest(**facts)
     except (OSError, ValueError, TypeError) as error:
         raise call.stop("not_a_backup", path=path) from error
-    if manifest.format != FORMAT:
+    if manifest.format != FORMAT or type(manifest.attachments_count) is not int:
         raise call.stop("not_a_backup", path=path)
     return manifest
 
@@ -97,6 +98,9 @@ def _swap(config: Config, source: Path, word: str) -> Path | None:
     digests.copy(source, draft)
     try:
         soundness.inspect(draft)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     finally:
         for suffix in BESIDES:
             draft.with_name(f"{draft.name}{suffix}").unlink(missing_ok=True)
@@ -109,6 +113,8 @@ def _swap(config: Config, source: Path, word: str) -> Path | None:
             shutil.move(beside, aside.with_name(f"{aside.name}{suffix}"))
         beside.unlink(missing_ok=True)
     draft.replace(path)
+    if (heads := heads_path(config)).exists():  # Told of a log that is kept aside now.
+        heads.replace(heads.with_name(f"{heads.name}.{word}"))
     digests.flush_folder(path.parent)
     return aside
 

@@ -13,6 +13,8 @@ from bot.store.migrations import bring_to_head, head
 from bot.store.soundness import inspect
 from bot.store.sqlite import open_engine, told
 
+GUARDS = ("duty_log_refuses_update", "duty_log_refuses_delete")
+
 
 def path_of(url: str) -> Path:
     """The file of an SQLite address; StoreRefused for anything else."""
@@ -105,13 +107,15 @@ def _put_in_place(draft: Path, path: Path) -> None:
 
 
 def faults(path: Path) -> list[str]:
-    """What SQLite finds wrong with the whole file."""
+    """What SQLite finds wrong with the whole file, and which guards of the duty log are not there."""
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
-            found = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check")]
+            found = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check") if fault != "ok"]
+            named = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            guards = {name for (name,) in connection.execute(named)}
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
         return [str(error)]
-    return [] if found == ["ok"] else found
+    return found + [f"the trigger {name} is missing" for name in GUARDS if name not in guards]

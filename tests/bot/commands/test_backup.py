@@ -10,6 +10,7 @@ import pytest
 
 from roster.model import Officer
 from tests.bot.commands.cli import Cli, fill, keep_photo
+from tests.incidents.samples import incident
 
 
 async def names(cli: Cli) -> list[str]:
@@ -148,6 +149,73 @@ async def test_fault_40_verify_names_the_line_of_the_log_that_was_changed(cli: C
     database.close()
     done = cli("verify")
     assert done.code == 1 and "第 1 行被改过" in done.err and "第 2 行" not in done.err
+
+
+def spoil_log(cli: Cli, *statements: str) -> None:
+    """Change the log behind the desk's back, and put its guards up again."""
+    database = sqlite3.connect(cli.folder / "data" / "muster.db")
+    guards = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in guards:
+        database.execute(f"DROP TRIGGER {name}")
+    for statement in statements:
+        database.execute(statement)
+    for _, sql in guards:
+        database.execute(sql)
+    database.commit()
+    database.close()
+
+
+@pytest.mark.parametrize("cut", ["sequence > 2", "true"], ids=["cut", "emptied"])
+async def test_fault_40_a_log_that_was_cut_short_is_found_by_the_head_told_before(cli: Cli, cut: str) -> None:
+    await fill(cli)
+    await keep_photo(cli, b"one")
+    assert cli("verify").code == 0 and cli("verify").code == 0
+    spoil_log(cli, f"DELETE FROM duty_log WHERE {cut}")
+    done = cli("verify")
+    assert done.code == 1 and "公布过" in done.err
+
+
+async def test_fault_40_a_log_cut_short_is_found_by_a_backup_s_head_though_the_file_beside_is_gone(
+    cli: Cli,
+) -> None:
+    await fill(cli)
+    assert cli("backup", "b").code == 0
+    (cli.folder / "data" / "muster.db.heads").unlink()
+    spoil_log(cli, "DELETE FROM duty_log WHERE sequence > 1")
+    assert cli("verify").code == 0
+    (cli.folder / "data" / "muster.db.heads").unlink()
+    done = cli("verify", "--backup", "b")
+    assert done.code == 1 and "公布过" in done.err
+    assert cli("verify", "--backup", "nowhere").code == 1
+
+
+async def test_fault_40_a_log_without_its_guards_or_an_incident_s_lines_is_not_verified(cli: Cli) -> None:
+    await fill(cli)
+    async with cli.office() as office, office.door.open() as desk:
+        await desk.store.add(incident())
+    done = cli("verify")
+    assert done.code == 1 and "ZS-20261123-001" in done.err
+    database = sqlite3.connect(cli.folder / "data" / "muster.db")
+    database.execute("DROP TRIGGER duty_log_refuses_delete")
+    database.commit()
+    database.close()
+    assert "duty_log_refuses_delete" in cli("verify").err
+
+
+async def test_fault_40_a_line_before_the_first_is_found(cli: Cli) -> None:
+    await fill(cli)
+    spoil_log(cli, "UPDATE duty_log SET sequence = 0 WHERE sequence = 1")
+    assert cli("verify").code == 1
+
+
+async def test_a_backup_whose_description_is_nonsense_is_no_backup_and_leaves_nothing(cli: Cli) -> None:
+    await fill(cli)
+    assert cli("backup", "b").code == 0
+    manifest = json.loads((cli.folder / "b" / "backup.json").read_text("utf-8"))
+    (cli.folder / "b" / "backup.json").write_text(json.dumps({**manifest, "attachments_count": "x"}), "utf-8")
+    done = cli("restore", "b")
+    assert done.code == 1 and "Traceback" not in done.err
+    assert not list((cli.folder / "data").glob("*.restoring"))
 
 
 async def test_an_interrupted_backup_leaves_nothing_that_looks_like_one(cli: Cli) -> None:
