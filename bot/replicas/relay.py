@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import psycopg
 
+from bot.replicas.watch import pause
 from bot.store.postgres import Driver, conninfo
 from desk.ports import Bell
 
@@ -53,13 +54,13 @@ class Relay:
                     group.create_task(self._listen())
             except* (psycopg.Error, OSError) as errors:
                 log.warning("rings of other replicas are not heard just now: %s", errors.exceptions[0])
-            await _pause(AGAIN_SECONDS)
+            await pause(AGAIN_SECONDS)
 
     async def _tell(self) -> None:
         async with await _connect(self._url) as connection:
             while True:
                 await self._bell.rung_here.wait()
-                await _pause(GATHER_SECONDS)
+                await pause(GATHER_SECONDS)
                 self._bell.rung_here.clear()
                 await connection.execute("SELECT pg_notify(%s, %s)", (NEWS, self._name))
 
@@ -70,7 +71,7 @@ class Relay:
             async for news in connection.notifies():
                 if news.payload != self._name:
                     self._ring()
-                    await _pause(HEED_SECONDS)
+                    await pause(HEED_SECONDS)
 
     def _ring(self) -> None:
         self._bell.ring_here()
@@ -79,7 +80,3 @@ class Relay:
 
 async def _connect(url: str) -> Driver:
     return await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True)
-
-
-async def _pause(seconds: float) -> None:
-    await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)

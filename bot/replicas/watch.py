@@ -28,7 +28,7 @@ async def keep_watch(url: str, act: Callable[[], Awaitable[None]]) -> None:
                 await _act_while_kept(session, act)
         except (psycopg.Error, TimeoutError, OSError) as error:
             log.warning("the watch is not kept here: %s", error)
-        await _pause(ASK_SECONDS)
+        await pause(ASK_SECONDS)
 
 
 @contextlib.asynccontextmanager
@@ -44,7 +44,7 @@ async def _session(url: str) -> AsyncIterator[Driver]:
 
 async def _wait_for_it(session: Driver) -> None:
     while not await _ask(session, f"SELECT pg_try_advisory_lock({WATCH_LOCK})"):
-        await _pause(ASK_SECONDS)
+        await pause(ASK_SECONDS)
 
 
 async def _act_while_kept(session: Driver, act: Callable[[], Awaitable[None]]) -> None:
@@ -67,5 +67,6 @@ async def _ask(session: Driver, question: str) -> bool:
     return bool(row and row[0])
 
 
-async def _pause(seconds: float) -> None:
+async def pause(seconds: float) -> None:
+    """Wait so long, where nothing else is to be waited for."""
     await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)
