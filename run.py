@@ -1,4 +1,4 @@
-"""Make the environment beside this file, then run the desk (`run.py`) or all that CI runs (`run.py test`)."""
+"""Make the environment, then run the desk or all that CI runs. Over 300 lines: one file that needs only Python."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "muster-stamp.json"
 UNFINISHED = VENV / "muster-unfinished"
 TURN = VENV / "muster-turn"
-LOCK, DEV_LOCK = "requirements.lock", "requirements-dev.lock"
+SCALE = VENV / "muster-scale"
+LOCK, SCALE_LOCK, DEV_LOCK = "requirements.lock", "requirements-scale.lock", "requirements-dev.lock"
+WHEELS = HERE / "wheels"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WHEEL_MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 LAST_WORDS_SECONDS = 10
@@ -81,7 +83,7 @@ def check_machine(version: tuple[int, ...], system: str) -> None:
 
 def run_desk(arguments: list[str]) -> NoReturn:
     """Becomes the desk: the same process, so a signal arrives once and the exit code is the desk's own."""
-    prepare(LOCK)
+    prepare(desk_lock())
     os.chdir(HERE)
     os.execv(PYTHON, [str(PYTHON), "-m", "bot", *arguments])  # noqa: S606  # No shell is the point.
 
@@ -164,9 +166,18 @@ def prepare(lock: str) -> None:
             build(lock, wanted)
 
 
+def desk_lock() -> str:
+    """The desk's lock: with PostgreSQL's packages once MUSTER_EXTRA=scale has asked for them, upgrades included."""
+    if os.environ.get("MUSTER_EXTRA") == "scale":
+        VENV.mkdir(exist_ok=True)
+        SCALE.touch()
+    return SCALE_LOCK if SCALE.exists() else LOCK
+
+
 def stamp_for(lock: str) -> dict[str, str]:
     """What a finished install of the lock leaves: the Python, and the digest of every lock it covers."""
-    covered = [LOCK] if lock == LOCK else [LOCK, DEV_LOCK]
+    locks = [LOCK, SCALE_LOCK, DEV_LOCK]  # Each holds the one before it.
+    covered = locks[: locks.index(lock) + 1]
     stamp = {name: hashlib.sha256((HERE / name).read_bytes()).hexdigest() for name in covered}
     return {"python": "{}.{}".format(*sys.version_info[:2]), **stamp}
 
@@ -240,11 +251,11 @@ def is_of_use(version: str, uv: str | None) -> bool:
 
 
 def empty_venv() -> None:
-    """Clears .venv but for the file that holds our turn."""
+    """Clears .venv but for the file that holds our turn and the one that says what was asked for."""
     for entry in VENV.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
-        elif entry != TURN:
+        elif entry not in (TURN, SCALE):
             entry.unlink()
 
 
@@ -252,6 +263,11 @@ def install(lock: str, uv: str | None) -> None:
     """Installs exactly what the lock names, checked by hash: with uv when there is one, else with pip."""
     say(f"安装依赖（{'uv' if uv else 'pip，首次约一分钟'}）", f"installing {lock}")
     exact = ["--require-hashes", "--no-deps", "-r", str(HERE / lock)]
+    if WHEELS.is_dir():
+        say("只用 wheels/ 里的安装包，不联网", "from wheels/ only, no network")
+        # By the environment, which pip and uv read alike; as an address, since a list is cut at spaces and commas.
+        for tool in ("PIP", "UV"):
+            os.environ |= {f"{tool}_NO_INDEX": "1", f"{tool}_FIND_LINKS": WHEELS.as_uri()}
     if platform.machine().lower() in WHEEL_MACHINES:
         # Every package has a wheel for these machines; elsewhere some must be built from source.
         exact = ["--only-binary", ":all:", *exact]
@@ -261,6 +277,11 @@ def install(lock: str, uv: str | None) -> None:
         os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
         command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *exact]
     if call(command, told_briefly=not uv):
+        if WHEELS.is_dir():
+            raise CannotGoOn(
+                "依赖安装失败（原因见上）：请在同样的机器上用 deploy/wheels.sh 重做 wheels/",
+                "Installing failed (see above): make wheels/ again with deploy/wheels.sh on a machine like this.",
+            )
         raise CannotGoOn(
             "依赖安装失败（原因见上）：请检查网络，或以 PIP_INDEX_URL（uv：UV_DEFAULT_INDEX）指定镜像",
             "Installing failed (see above): check the network, or set PIP_INDEX_URL (uv: UV_DEFAULT_INDEX).",

@@ -188,7 +188,7 @@ def pins(lock: str) -> dict[str, str]:
     return {canonicalize_name(need.name): str(need.specifier) for need, _ in requirements(lock)}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-scale.lock", "requirements-dev.lock"])
 def test_a_lock_pins_every_requirement_with_hashes(lock: str) -> None:
     assert len(pins(lock)) > 40
     loose = [
@@ -199,12 +199,18 @@ def test_a_lock_pins_every_requirement_with_hashes(lock: str) -> None:
     assert loose == []
 
 
-def test_the_test_lock_holds_all_of_the_desks_lock() -> None:
-    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+def test_each_lock_holds_all_of_the_smaller_one() -> None:
+    one, several, tests = (pins(f"requirements{part}.lock").items() for part in ("", "-scale", "-dev"))
+    assert one < several < tests
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("requirements.lock", []), ("requirements-dev.lock", ["scale", "dev"])]
+    ("lock", "extras"),
+    [
+        ("requirements.lock", []),
+        ("requirements-scale.lock", ["scale"]),
+        ("requirements-dev.lock", ["scale", "dev"]),
+    ],
 )
 def test_a_lock_answers_every_dependency_of_the_project(lock: str, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

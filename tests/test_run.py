@@ -21,6 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60
+LOCKS = ("requirements.lock", "requirements-scale.lock", "requirements-dev.lock")
 
 FAKE_DESK = """
 import json, os, signal, sys, time
@@ -66,7 +67,7 @@ def make_checkout(folder: Path) -> Path:
     (folder / "tools").mkdir()
     shutil.copy(ROOT / "run.py", folder / "run.py")
     (folder / "bot" / "__main__.py").write_text(FAKE_DESK)
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in LOCKS:
         (folder / lock).write_text(make_wheel(folder, "1.0"))
     return folder
 
@@ -272,6 +273,68 @@ def test_two_first_starts_at_once_install_once_with_pip_and_both_serve(checkout:
     assert "依赖安装失败" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert refused.stdout == ""
+
+
+def download_wheels(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """Runs deploy/wheels.sh on a machine that has this wheel, and then the checkout forgets where it came from."""
+    store = checkout.parent / "store"
+    store.mkdir()
+    digest = make_wheel(store, "4.0").partition(" ")[2]
+    for lock in LOCKS:
+        (checkout / lock).write_text(f"tiny==4.0 {digest}")
+    (checkout / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "wheels.sh", checkout / "deploy")
+    done = subprocess.run(
+        [str(checkout / "deploy" / "wheels.sh")],
+        env={
+            **os.environ,
+            "MUSTER_PYTHON": sys.executable,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(store),
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    shutil.rmtree(store)
+    return done
+
+
+def test_a_machine_without_a_network_installs_from_the_folder_of_wheels_by_hash(checkout: Path) -> None:
+    done = download_wheels(checkout)
+    assert done.returncode == 0, done.stderr
+    [wheel] = (checkout / "wheels").iterdir()
+    honest = wheel.read_bytes()
+    wheel.write_bytes(honest + b"touched on the way")
+    refused = start(checkout)
+    assert refused.returncode == 1
+    assert "ERROR" in refused.stderr and "deploy/wheels.sh" in refused.stderr
+    wheel.write_bytes(honest)
+    assert told(start(checkout))["tiny"] == "4.0"
+
+
+def test_with_a_folder_of_wheels_uv_looks_nowhere_else_either(checkout: Path) -> None:
+    (checkout / "wheels").mkdir()
+    add_tool(checkout, "uv", f'echo "$UV_NO_INDEX $UV_FIND_LINKS" >> "{checkout}/tools/calls"; exit 3')
+    refused = start(checkout)
+    assert (
+        refused.returncode == 1 and "只用 wheels/" in refused.stderr and "deploy/wheels.sh" in refused.stderr
+    )
+    assert calls(checkout)[-1] == f"1 {(checkout / 'wheels').as_uri()}"
+
+
+def test_the_packages_of_several_replicas_are_kept_over_an_upgrade_once_asked_for(checkout: Path) -> None:
+    add_tool(checkout, "uv", f'/bin/cp "{checkout}"/tiny.py "{checkout}"/.venv/lib/python3.*/site-packages/')
+    (checkout / "tiny.py").write_text('VERSION = "any"\n')
+    told(start(checkout))
+    told(start(checkout, MUSTER_EXTRA="scale"))
+    told(start(checkout))
+    (checkout / "requirements.lock").write_text(make_wheel(checkout, "2.0"))
+    (checkout / ".venv" / "muster-unfinished").touch()
+    told(start(checkout))
+    named = [call.rpartition("/")[2] for call in calls(checkout)]
+    assert named == ["requirements.lock", "requirements-scale.lock", "requirements-scale.lock"]
 
 
 def test_a_half_finished_install_is_begun_afresh(checkout: Path) -> None:
