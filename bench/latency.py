@@ -47,11 +47,11 @@ async def _owe(office: Office) -> list[datetime]:
     due = [now + FIRST_AFTER + place * EVERY for place in range(PAGES)]
     letters, jobs = [], []
     for number in range(WAITING):
-        letter = _letter(number % 2_800 + 200, Lane.bulk, now)
+        letter = make_letter(number % 2_800 + 200, Lane.bulk, now)
         letters.append(letter)
         jobs.append(Job(ulid(now), "send", letter.id, now, f"to:{letter.officer_id}", Lane.bulk))
     for place, moment in enumerate(due):
-        letter = _letter(place + 1, Lane.urgent, moment)
+        letter = make_letter(place + 1, Lane.urgent, moment)
         letters.append(letter)
         jobs.append(Job(ulid(now), "send", letter.id, moment, f"to:{letter.officer_id}", Lane.urgent))
     async with database.begin() as store:
@@ -60,7 +60,8 @@ async def _owe(office: Office) -> list[datetime]:
     return due
 
 
-def _letter(officer: int, lane: Lane, at: datetime) -> Letter:
+def make_letter(officer: int, lane: Lane, at: datetime) -> Letter:
+    """A page in the urgent lane, a notice in the bulk lane."""
     kind, choices = (
         ("incident_page", (Choice("incident", "none"),)) if lane is Lane.urgent else ("trouble", ())
     )

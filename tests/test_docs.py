@@ -365,6 +365,21 @@ def test_the_page_of_figures_has_every_figure_with_its_bar() -> None:
         assert row and all(bar in row[1] for bar in told), name
 
 
+@pytest.mark.parametrize("name", ["scale", "comparison"])
+def test_a_measured_figure_on_another_page_is_the_one_on_the_page_of_figures(name: str) -> None:
+    figures = dict(
+        re.findall(r"^\| `(\w+)` \| ([\d.,]+[^|]*?) \|", read("performance").split("## 最近一次")[1], re.M)
+    )
+    assert len(figures) > 5
+    quoted = 0
+    for row in re.findall(r"^\|.*实测.*$", read(name), re.MULTILINE):
+        for figure in set(re.findall(r"`(?:(?:python -m )?bench )?(\w+)`", row)) & figures.keys():
+            numbers = re.findall(r"\d[\d,.]*\d", figures[figure])
+            assert any(number in row for number in numbers), (row, figures[figure])
+            quoted += 1
+    assert quoted
+
+
 @pytest.mark.parametrize("name", LINKED)
 def test_every_link_and_picture_of_a_page_is_there(name: str) -> None:
     folder = (ROOT / name).parent
