@@ -116,6 +116,7 @@ async def running(config: Config, clock: Clock | None = None, role: str = "all")
                 start("relay", partial(relay, app.look_again))
             if role != "web":
                 start("queue", app.queue.run)
+                await app.queue.first_look()  # So that a desk that answers is one that works.
                 start("watch", _watch(url, app))
             if listener is None:
                 yield app

@@ -58,12 +58,11 @@ class EmbeddedQueue:
         self._knows_kinds = False
         self._now: datetime | None = None
         self._looked_at: float | None = None
+        self._has_looked = asyncio.Event()
         self._read_all_at = 0.0
 
     async def put(self, store: Store, jobs: Sequence[Job]) -> None:
         """Put jobs in the open transaction; one that waits is left as it is, one that runs runs once more."""
-        if not jobs:
-            return
         self._look_for((job.lane, job.kind) for job in jobs)
         if not any(job.id in self._claims.jobs for job in jobs):
             await store.add_missing(*jobs)
@@ -112,6 +111,10 @@ class EmbeddedQueue:
         looked_at = self._looked_at
         return looked_at is not None and asyncio.get_running_loop().time() - looked_at < ALIVE_SECONDS_MAX
 
+    async def first_look(self) -> None:
+        """Returns when it has looked at its rows, or soon."""
+        await _within(2 * REREAD_SECONDS, self._has_looked)
+
     async def run(self) -> None:
         """Work until cancelled; then nothing more is started, and what runs may finish within its bound."""
         self._runner.closing.clear()
@@ -124,6 +127,7 @@ class EmbeddedQueue:
         finally:
             self._runner.closing.set()
             self._looked_at = None
+            self._has_looked.clear()
             await self._finish()
 
     async def _rest(self, seconds: float) -> bool:
@@ -152,13 +156,12 @@ class EmbeddedQueue:
         """Start what is due, of what was put or ended or of all; returns in how many seconds to look again."""
         try:
             pause = await self._start_due(is_news)
-        except StoreUnavailable as error:
-            log.warning("The queue cannot read its jobs, and looks again in a second: %s", error)
-            return REREAD_SECONDS
-        except Exception:
-            log.exception("The queue failed to look for work, and looks again in a second")
+        except Exception as error:
+            is_surprise = not isinstance(error, StoreUnavailable)
+            log.warning("The queue looks for work again in a second: %s", error, exc_info=is_surprise)
             return REREAD_SECONDS
         self._looked_at = asyncio.get_running_loop().time()
+        self._has_looked.set()
         return pause
 
     async def _start_due(self, is_news: bool) -> float:
@@ -285,11 +288,10 @@ class EmbeddedQueue:
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
     """Whether the event came within these seconds."""
-    if event.is_set() or seconds <= 0:
-        return event.is_set()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+    if not event.is_set() and seconds > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
     return event.is_set()
 
 

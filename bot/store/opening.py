@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from bot.store import StoreRefused, files
 from desk.ports import Transactions
 
-INSTALL = '.venv/bin/python -m pip install "psycopg[binary,pool]==3.3.*" "procrastinate==3.10.*"'
+INSTALL = "MUSTER_EXTRA=scale python3 run.py check"
 
 
 class OpenDatabase(Transactions, Protocol):
