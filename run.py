@@ -135,8 +135,16 @@ def test_steps(pytest_words: list[str]) -> list[tuple[str, list[str]]]:
         ("lint", [str(PYTHON), "-m", "ruff", "check", "."]),
         ("imports", [str(PYTHON), "-c", imports]),
         ("types", [str(PYTHON), "-m", "mypy"]),
-        ("tests", [str(PYTHON), "-m", "pytest", *pytest_words]),
+        *((name, [str(PYTHON), "-m", "pytest", *words]) for name, words in pytest_runs(pytest_words)),
     ]
+
+
+def pytest_runs(words: list[str]) -> list[tuple[str, list[str]]]:
+    """What pytest is asked: all but the nights of kills on every core, then these; or just the words of the caller."""
+    if words:
+        return [("tests", words)]
+    spread = ["-n", "auto", "--dist", "loadfile"]
+    return [("tests", ["-q", "-m", "not chaos", *spread]), ("kills", ["-q", "-m", "chaos"])]
 
 
 def find_browser() -> None:

@@ -200,9 +200,8 @@ class Postman:
                 way.channel, chat, channel.limits, desk.now, latest=latest, lane=letter.lane
             )
             if not reserved:
-                if (
-                    one.is_marked
-                ):  # It is not there yet: the next look must not take these words for a repeat.
+                if one.is_marked and channel.limits.hides_repeats:
+                    # It is not there yet: the next look must not take these words for a repeat.
                     await desk.store.change(letter, rendered=None)
                 desk.due(job.kind, letter.id, at, key=job.key, lane=job.lane)
                 continue

@@ -33,7 +33,12 @@ async def step(desk: Desk, incident_id: str) -> None:
             await _page(desk, incident, people, facts, due.channels)
             break
         desk.log(
-            "step_unheld", f"incident:{incident.id}", number=incident.number, step=number, to=list(due.to)
+            "step_unheld",
+            f"incident:{incident.id}",
+            number=incident.number,
+            walk=walk,
+            step=number,
+            to=list(due.to),
         )
         if incident.walk != walk and not await _heard_in_walk(desk, incident, walk):
             incident = await _fall_back(desk, incident, walk, 0)

@@ -11,13 +11,14 @@ from bot.delivery import unknowns_max
 from bot.store import chain
 from desk.model import InboxState, Letter, LetterState
 from incidents.model import AttachmentState, Draft, LogLine, Place, Report
-from roster.model import Answer, Result, RollCall, RollCallState
+from roster.model import Answer, Result, Role, RollCall, RollCallState
 from tests.chaos.ledger import Ledger
 from tests.chaos.told import Told
 
 REPEAT = "【可能重复】"
 PAGE, QUESTION = "incident_page", "roll_call_question"
-PAGED = ("paged", "escalated")  # Every post is held, so that no rung is passed over.
+PAGED = ("paged", "escalated")
+PASSED_OVER = "step_unheld"  # Every post is held: only a rung of the reporter alone is passed over.
 RUNS_FOR = timedelta(minutes=1)  # Longer than a roll call of a night.
 TOKEN = re.compile(r"T\d{5}号")
 
@@ -146,7 +147,8 @@ def _lines_of(ledger: Ledger, kinds: Iterable[str]) -> dict[str, list[LogLine]]:
 
 def _ladders(ledger: Ledger, now: datetime) -> Iterator[str]:
     """Each rung was taken once, in order, none skipped, none owed; each paged person has that rung's page once."""
-    taken = _lines_of(ledger, PAGED)
+    taken = _lines_of(ledger, (*PAGED, PASSED_OVER))
+    may_hold = {one.id for one in ledger.officers if one.role is not Role.officer}
     pages = defaultdict(list)
     for letter in ledger.letters:
         if letter.kind == PAGE and not letter.amends:
@@ -164,7 +166,11 @@ def _ladders(ledger: Ledger, now: datetime) -> Iterator[str]:
             incident.next_step_at is None or incident.next_step_at < now - timedelta(seconds=10)
         ):
             yield f"{incident.number} waits for a signature; its step at {incident.next_step_at} was not taken"
-        owed = [(walk, step, name) for line in taken[subject] for walk, step, name in _paged(line)]
+        over = [line for line in taken[subject] if line.kind == PASSED_OVER]
+        if over and incident.reporter_id not in may_hold:
+            yield f"{incident.number} passed over {len(over)} steps that somebody holds"
+        paged = [line for line in taken[subject] if line.kind != PASSED_OVER]
+        owed = [(walk, step, name) for line in paged for walk, step, name in _paged(line)]
         made = [(one.facts["walk"], one.facts["step"], names[one.officer_id]) for one in pages[subject]]
         if sorted(owed) != sorted(made):
             yield f"{incident.number} owed the pages {sorted(owed)} and made {sorted(made)}"

@@ -125,6 +125,8 @@ BUTTONS = {
     "to": "nyynnnyy",
     "close": "nyynnnyy",
     "unfounded": "nyynnnyy",
+    "reopen": "nyynnnyy",
+    "outcome": "nnnnnnnn",
     "incident": "yyynnnyy",
     "verified": "nnynnyyy",
     "fault": "nnynnyyy",
@@ -169,14 +171,17 @@ async def _ref_for(chat: Chat, verb: str) -> str:
         if verb in ("verified", "fault", "absent"):
             await chat.pass_minutes(10)
         return (await line_of(chat, "邓值")).id
-    if verb == "separate":
+    if verb in ("separate", "outcome"):
         await chat["贝备"].say("地点：泰丰路，仓库起火")
         await chat["贝备"].say("火势变大")
         token = chat["贝备"].last.choices[0][1]
         return token.partition(":")[2]
     await chat["贝备"].say("地点：泰丰路，仓库起火")
     incident = await chat.incident()
-    if verb in ("close", "unfounded"):
+    if verb in ("close", "unfounded", "reopen"):
         await chat["邓值"].say("签收")
+    if verb == "reopen":
+        await chat["邓值"].say("办结 已处理")
+    if verb in ("close", "unfounded"):
         return f"{incident.id}:已处理"
     return f"{incident.id}:o-贝备" if verb == "to" else incident.id

@@ -55,7 +55,8 @@ class WeComTown:
         before, _, rest = CONFIG.partition(START)
         wecom = self.wecom
         table = BOT_TABLE.format(**wecom.bot_settings) if self.has_bot else TABLE.format(**wecom.settings)
-        text = before.format(folder=self.folder, port=self.port) + table + self.more
+        url = f"sqlite+aiosqlite:///{self.folder}/muster.db"
+        text = before.format(url=url, folder=self.folder, port=self.port) + table + self.more
         text += (END + rest.partition(END)[2]).format()
         path = self.folder / "config.toml"
         path.write_text(text, "utf-8")
