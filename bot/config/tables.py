@@ -66,6 +66,8 @@ class WeCom:
     encoding_aes_key: str = field(default="", repr=False)
     base_url: str = "https://qyapi.weixin.qq.com"
     cards: bool = True
+    member_per_minute: int = 30
+    member_per_hour: int = 1000
     bot_id: str = ""
     bot_secret: str = field(default="", repr=False)
     ws_url: str = "wss://openws.work.weixin.qq.com"

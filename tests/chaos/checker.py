@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.delivery import unknowns_max
 from bot.store import chain
+from desk.escalations import CALLED_IN_STEP
 from desk.model import InboxState, Letter, LetterState
 from incidents.model import AttachmentState, Draft, LogLine, Place, Report
 from roster.model import Answer, Result, Role, RollCall, RollCallState
@@ -147,7 +148,7 @@ def _lines_of(ledger: Ledger, kinds: Iterable[str]) -> dict[str, list[LogLine]]:
 
 def _ladders(ledger: Ledger, now: datetime) -> Iterator[str]:
     """Each rung was taken once, in order, none skipped, none owed; each paged person has that rung's page once."""
-    taken = _lines_of(ledger, (*PAGED, PASSED_OVER))
+    taken, called_in = _lines_of(ledger, (*PAGED, PASSED_OVER)), _lines_of(ledger, ("called_in",))
     may_hold = {one.id for one in ledger.officers if one.role is not Role.officer}
     pages = defaultdict(list)
     for letter in ledger.letters:
@@ -172,6 +173,9 @@ def _ladders(ledger: Ledger, now: datetime) -> Iterator[str]:
         paged = [line for line in taken[subject] if line.kind != PASSED_OVER]
         owed = [(walk, step, name) for line in paged for walk, step, name in _paged(line)]
         made = [(one.facts["walk"], one.facts["step"], names[one.officer_id]) for one in pages[subject]]
+        # Another township that is called in beside the ladder has its own line in the log.
+        owed += [(0, CALLED_IN_STEP, name) for line in called_in[subject] for name in line.facts["to"]]
+        made = [(0 if step == CALLED_IN_STEP else walk, step, name) for walk, step, name in made]
         if sorted(owed) != sorted(made):
             yield f"{incident.number} owed the pages {sorted(owed)} and made {sorted(made)}"
 
@@ -318,7 +322,9 @@ def _deliveries(ledger: Ledger, told: Told) -> Iterator[str]:
                 letter, on_phones.get((letter.address, ledger.card_of(letter.remote_id)), "")
             )
     for who, count in told.asked_status.items():
-        answers = sum(one.kind == "status" and one.officer_id == who for one in ledger.letters)
+        # One too long for the platform is several letters of one moment.
+        letters = [one for one in ledger.letters if one.kind == "status" and one.officer_id == who]
+        answers = len({one.made_at for one in letters})
         if answers != count:
             yield f"{who} asked for the state {count} times and got {answers} answers"
 

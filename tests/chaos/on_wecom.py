@@ -23,6 +23,8 @@ secret = "{secret}"
 callback_token = "{callback_token}"
 encoding_aes_key = "{encoding_aes_key}"
 base_url = "{base_url}"
+member_per_minute = 6000
+member_per_hour = 360000
 """
 LANGUAGE = "zh-CN"
 REFERENCE = re.compile(r"\n〔([A-Z2-7]{4})〕$")
@@ -113,7 +115,7 @@ class OnWeCom:
         buttons: dict[tuple[str, str], tuple[str, ...]] = {}
         found: list[Copy] = []
         for sent in list(self._wecom.sends):
-            seen = _seen(Shown(sent, sent.body[sent.kind], sent.at))
+            seen = _seen(Shown(sent, sent.body, sent.at))
             card = self.card_of(sent.task_id) if sent.task_id else REFERENCE.findall(seen.text)[-1]
             if seen.text.endswith(chat(LANGUAGE, "sealed")):
                 buttons |= {(address, card): seen.tokens for address in sent.reached}

@@ -36,7 +36,7 @@ def _telegram(mode: str) -> Iterator[Platform]:
 
 @contextmanager
 def _wecom() -> Iterator[Platform]:
-    with FakeWeCom() as wecom:
+    with FakeWeCom(limits=Limits(paced=False)) as wecom:
         yield OnWeCom(wecom)
 
 

@@ -51,9 +51,7 @@ class WeComChannel:
     """One application: callbacks in, the server API out."""
 
     name = CHANNEL
-    # The excess over these is dropped without a word, and a letter may be two messages: a long text, and its card.
     limits = ChannelLimits(
-        per_chat=(Rate(15, 60), Rate(500, 3600)),
         in_total=(Rate(DAY_PER_MEMBER * MEMBERS_MIN, 86_400),),
         busy_minutes=(0, 30),  # The vendor asks not to fire on the hour and the half hour.
         batch_max=BATCH_MAX,
@@ -68,6 +66,9 @@ class WeComChannel:
         if found := settings.faults():
             raise ChannelFault("; ".join(found))
         self.settings = settings
+        # A letter may be two messages: a long text, and its card.
+        rates = (Rate(settings.member_per_minute // 2, 60), Rate(settings.member_per_hour // 2, 3600))
+        self.limits = replace(self.limits, per_chat=rates)
         self._door = services.door
         self._clock = services.clock
         self._troubles = Troubles(CHANNEL, services.trouble)

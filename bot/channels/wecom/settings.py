@@ -44,6 +44,9 @@ class WeComSettings:
     cards: bool = (
         True  # Without cards every choice is a number to reply: for members who read in plain WeChat.
     )
+    # Beyond these the vendor drops without a word. General knowledge, not confirmed in the vendor's text.
+    member_per_minute: int = 30
+    member_per_hour: int = 1000
     public_url: str = ""
     language: str = "zh-CN"
     pace: Pace = Pace()

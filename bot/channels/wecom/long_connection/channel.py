@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from bot.channels import Services
@@ -24,7 +24,6 @@ from bot.channels.wecom.long_connection.places import Places
 from bot.channels.wecom.long_connection.seat import Seat
 from bot.channels.wecom.long_connection.sender import Sender
 from bot.channels.wecom.long_connection.settings import (
-    CHAT_RATES,
     FILE_BYTES_MAX,
     TEXT_UNITS_MAX,
     LongConnectionSettings,
@@ -32,6 +31,7 @@ from bot.channels.wecom.long_connection.settings import (
 from bot.channels.wecom.messages import CHANNEL
 from bot.channels.wecom.sent import SentBook
 from bot.channels.wecom.words import trouble
+from desk.limits import Rate
 from desk.model import Card, Inbound, Receipt, RemoteFile, Rendered
 from desk.ports import Channel, ChannelFault, ChannelLimits, Take
 
@@ -54,7 +54,6 @@ class LongConnectionChannel:
 
     name = CHANNEL
     limits = ChannelLimits(
-        per_chat=CHAT_RATES,
         text_max=TEXT_UNITS_MAX,
         choices_max=CHOICES_MAX,
         file_bytes_max=FILE_BYTES_MAX,
@@ -64,6 +63,8 @@ class LongConnectionChannel:
         if found := settings.faults():
             raise ChannelFault("; ".join(found))
         self.settings = settings
+        rates = (Rate(settings.member_per_minute, 60), Rate(settings.member_per_hour, 3600))
+        self.limits = replace(self.limits, per_chat=rates)
         self._door, self._clock, self._intake = services.door, services.clock, services.intake
         self._troubles = Troubles(CHANNEL, services.trouble)
         Redaction(settings.bot_secret).install()

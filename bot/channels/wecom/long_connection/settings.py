@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bot.channels.wecom.words import setting
-from desk.limits import Rate
 
 VENDOR_URL = "wss://openws.work.weixin.qq.com"
 # Where the vendor keeps what people sent to a bot. Nothing is fetched from anywhere else.
@@ -12,8 +11,6 @@ MEDIA_HOSTS = ("*.weixin.qq.com", "*.qpic.cn", "ww-aibot-*.myqcloud.com")
 FILE_BYTES_MAX = 100 * 1024 * 1024
 # A push may hold 20,480 bytes; a group robot's markdown 4,096: short enough for both.
 TEXT_UNITS_MAX = 1300
-# Of pushes to one chat, in public code; the vendor's page does not say.
-CHAT_RATES = (Rate(30, 60), Rate(1000, 3600))
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,9 @@ class LongConnectionSettings:
     bot_secret: str = field(repr=False)
     ws_url: str = VENDOR_URL
     cards: bool = True
+    # Of pushes to one chat, in public code; the vendor's page does not say.
+    member_per_minute: int = 30
+    member_per_hour: int = 1000
     public_url: str = ""
     chat_links: bool = False  # Whether an officer can be given a link to a web-chat page of their own.
     language: str = "zh-CN"
