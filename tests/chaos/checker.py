@@ -1,6 +1,7 @@
 """Holds the ledger against what people really said: every sentence this returns is a broken promise."""
 
 import hashlib
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -148,7 +149,8 @@ def _lines_of(ledger: Ledger, kinds: Iterable[str]) -> dict[str, list[LogLine]]:
 
 def _ladders(ledger: Ledger, now: datetime) -> Iterator[str]:
     """Each rung was taken once, in order, none skipped, none owed; each paged person has that rung's page once."""
-    taken, called_in = _lines_of(ledger, (*PAGED, PASSED_OVER)), _lines_of(ledger, ("called_in",))
+    taken = _lines_of(ledger, (*PAGED, PASSED_OVER))
+    called_in, signed = _lines_of(ledger, ("called_in",)), _lines_of(ledger, ("signed",))
     may_hold = {one.id for one in ledger.officers if one.role is not Role.officer}
     pages = defaultdict(list)
     for letter in ledger.letters:
@@ -173,8 +175,10 @@ def _ladders(ledger: Ledger, now: datetime) -> Iterator[str]:
         paged = [line for line in taken[subject] if line.kind != PASSED_OVER]
         owed = [(walk, step, name) for line in paged for walk, step, name in _paged(line)]
         made = [(one.facts["walk"], one.facts["step"], names[one.officer_id]) for one in pages[subject]]
-        # Another township that is called in beside the ladder has its own line in the log.
-        owed += [(0, CALLED_IN_STEP, name) for line in called_in[subject] for name in line.facts["to"]]
+        # Another township that is called in beside the ladder has its own line in the log; later it is only shown.
+        ends = min((line.sequence for line in signed[subject]), default=math.inf)
+        called = [line for line in called_in[subject] if line.sequence < ends]
+        owed += [(0, CALLED_IN_STEP, name) for line in called for name in line.facts["to"]]
         made = [(0 if step == CALLED_IN_STEP else walk, step, name) for walk, step, name in made]
         if sorted(owed) != sorted(made):
             yield f"{incident.number} owed the pages {sorted(owed)} and made {sorted(made)}"
