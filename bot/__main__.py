@@ -81,7 +81,7 @@ def main(words: Sequence[str] | None = None) -> int:
     call = Invocation()
     try:
         command = typer.main.get_command(app)
-        code = command.main(given, prog_name="python -m bot", standalone_mode=False, obj=call)
+        code = command.main(given, prog_name="python3 run.py", standalone_mode=False, obj=call)
     except KeyboardInterrupt:
         complain(call.say("interrupted"))
         return INTERRUPTED
@@ -133,7 +133,7 @@ def _end(error: Exception, call: Invocation) -> int:
 def _wrong_usage(error: typer.TyperException, call: Invocation) -> int:
     reason = getattr(error, "format_message", error.__str__)()
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "python -m bot"
+    path = context.command_path if context is not None else "python3 run.py"
     complain(call.say("usage", reason=" ".join(reason.split()), command=path))
     return USAGE
 

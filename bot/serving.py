@@ -30,7 +30,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CannotStart(
-            f"The desk cannot listen on {host}:{port} ({error.strerror}): stop what uses it, or set web.port."
+            f"无法监听 {host}:{port}（{error.strerror}）：停掉占用它的程序，或换一个端口（MUSTER_WEB__PORT）"
+            " / the desk cannot listen there: stop what uses it, or set web.port."
         ) from error
     return listener
 

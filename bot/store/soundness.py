@@ -10,8 +10,8 @@ from bot.store.sqlite import APPLICATION_ID, BUSY_SECONDS, told
 from bot.store.tables import metadata
 
 HEADER = b"SQLite format 3\x00"
-RESTORE = "Put back the last backup: python -m bot restore PATH"
-MIGRATE = "Run: python -m bot migrate"
+RESTORE = "Put back the last backup: python3 run.py restore PATH"
+MIGRATE = "Run: python3 run.py migrate"
 
 
 def inspect(path: Path) -> str | None:

@@ -132,7 +132,7 @@ async def test_fault_39_a_database_of_an_unreleased_version_is_refused(file: Pat
 
 
 async def test_without_auto_migrate_a_missing_database_names_the_command(tmp_path: Path) -> None:
-    await refused(tmp_path / "muster.db", "python -m bot migrate", auto_migrate=False)
+    await refused(tmp_path / "muster.db", "python3 run.py migrate", auto_migrate=False)
     assert list(tmp_path.iterdir()) == []
     await upgrade(url(tmp_path))
     database = Database(url(tmp_path), auto_migrate=False)
