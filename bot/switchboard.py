@@ -95,10 +95,7 @@ class Switchboard:
                 raise
             except Exception as error:
                 log.warning("%d events are heard one by one: %r", len(rows), error)
-                if not rows:  # Nobody's own fault, and the sweep must never be given up.
-                    raise Postpone(self._door.clock.now() + SWEEP_AGAIN) from error
-                for row in rows:
-                    await self._hear_alone(row)
+                await self._hear_one_by_one(rows, error)
                 continue
             if len(rows) < limit:
                 return
@@ -112,6 +109,20 @@ class Switchboard:
         if count:
             slowest, quickest = WRITING_SECONDS / FLOOD_BATCH, WRITING_SECONDS / SWEEP_BATCH
             self._seconds_each = min(max(seconds / count, quickest), slowest)
+
+    async def _hear_one_by_one(self, rows: Sequence[InboxRow], error: Exception) -> None:
+        """The sweep itself must never be given up, whatever fails: then it only comes again a little later."""
+        again_at = self._door.clock.now() + SWEEP_AGAIN
+        if not rows:
+            raise Postpone(again_at) from error
+        try:
+            for row in rows:
+                await self._hear_alone(row)
+        except Unavailable:
+            raise
+        except Exception as other:
+            log.exception("the sweep comes again in a moment")
+            raise Postpone(again_at) from other
 
     async def _hear_alone(self, row: InboxRow) -> None:
         """One event of a batch that failed; if it is the one that fails, its own job tries it again."""

@@ -225,6 +225,32 @@ async def test_what_comes_while_a_sweep_runs_is_heard_by_it_or_by_the_next(tmp_p
             await machine.idle()
 
 
+async def test_a_sweep_is_never_given_up_whatever_fails(
+    tmp_path: Path, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_machine(tmp_path, flows=ear.flows) as machine:
+        await machine.people("甲")
+        tries = 0
+
+        async def broken(row: InboxRow) -> None:
+            nonlocal tries
+            tries += 1
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(machine.switchboard, "_hear_alone", broken)
+        await machine.hears("甲", "1", text="毒")
+        async with machine.running():
+            for expected in range(1, 9):  # More often than any other job is tried.
+                async with asyncio.timeout(10):
+                    while tries < expected:
+                        machine.move(seconds=2)
+                        await asyncio.sleep(0.01)
+            monkeypatch.undo()
+            ear.is_mended = True
+            machine.move(seconds=2)
+            await all_heard(machine, 1)
+
+
 async def test_what_comes_too_fast_is_folded_and_a_second_hearing_counts_once(tmp_path: Path) -> None:
     ear = Ear()
     policy = replace(POLICY, limits=Limits(messages_per_minute=5))
