@@ -47,6 +47,7 @@ class CannotGoOn(Exception):
 def main(words: list[str]) -> int:
     """Does what the words on the command line ask; the answer is the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # Compiling all anew costs each start two seconds.
     try:
         check_machine(sys.version_info[:2], os.name)
         if words[:1] in (["-h"], ["--help"]):
@@ -283,7 +284,7 @@ def install(lock: str, uv: str | None) -> None:
         # Every package has a wheel for these machines; elsewhere some must be built from source.
         exact = ["--only-binary", ":all:", *exact]
     if uv:
-        command = [uv, "pip", "install", "--python", str(PYTHON), *exact]
+        command = [uv, "pip", "install", "--compile-bytecode", "--python", str(PYTHON), *exact]
     else:
         os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
         command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *exact]

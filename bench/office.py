@@ -178,7 +178,9 @@ def start_desk(office: Office) -> subprocess.Popen[bytes]:
     """Start the desk without waiting."""
     log = (office.folder / "desk.log").open("ab")
     command = [sys.executable, "-m", "bot", "run", "--config", str(office.config)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)  # Our own words.
+    # As `run.py` starts it, with its bytecode kept.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.Popen(command, cwd=ROOT, env=kept, stdout=log, stderr=log)  # Our own words.
 
 
 def wait_ready(office: Office, process: subprocess.Popen[bytes]) -> float:
