@@ -147,12 +147,25 @@ class Switchboard:
             if message is not None:
                 messages.append((row, message))
         known = await _senders(desk, [message for _, message in messages])
+        alike = _Alike(desk)
         for row, message in messages:
             officer = known.get((message.channel, message.address))
-            await self._answer(desk, self._paces.counted(message, row.received_at), officer)
+            counted = self._paces.counted(message, row.received_at)
+            if officer is not None and await alike.takes(self._alike(counted), counted, officer):
+                continue
+            await alike.hear()
+            await self._answer(desk, counted, officer)
             if message.kind == "start":  # A code may have tied this chat to somebody just now.
                 known.update(await _senders(desk, [message]))
+        await alike.hear()
         await desk.store.change_all([row for row, _ in messages], state=InboxState.heard)
+
+    def _alike(self, message: Inbound) -> Flow | None:
+        """The flow that hears such messages of many people at once."""
+        for flow in self._flows:
+            if flow.is_alike is not None and flow.is_alike(message):
+                return flow
+        return None
 
     async def _read(self, desk: Desk, row: InboxRow) -> Inbound | None:
         """The message in a stored event; nonsense is put aside on the desk with its reason, whole."""
@@ -210,6 +223,31 @@ class Switchboard:
             if flow.wants is not None and await flow.wants(desk, message, officer):
                 return flow
         return self._signs["/help"]
+
+
+class _Alike:
+    """Messages one after the other that a flow hears at once, one of each person."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._flow: Flow | None = None
+        self._said: dict[str, tuple[Inbound, Officer]] = {}
+
+    async def takes(self, flow: Flow | None, message: Inbound, officer: Officer) -> bool:
+        """Keeps a message that such a flow wants, having heard what must come before it; False for any other."""
+        if flow is None:
+            return False
+        if flow is not self._flow or officer.id in self._said:
+            await self.hear()
+        self._flow = flow
+        self._said[officer.id] = message, officer
+        return True
+
+    async def hear(self) -> None:
+        """Let the flow hear what was kept."""
+        said, self._said = list(self._said.values()), {}
+        if said and self._flow is not None and self._flow.hear_alike is not None:
+            await self._flow.hear_alike(self._desk, said)
 
 
 async def _senders(desk: Desk, messages: Sequence[Inbound]) -> dict[tuple[str, str], Officer]:

@@ -1,7 +1,8 @@
 """Cron lines: whether one is sound, and the moments it means, read as crontab(5) reads it."""
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -51,41 +52,44 @@ def occurrences(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> 
 
     A local time that a clock change skips comes due right after it; one that happens twice comes due the
     first time only. Raises BadCron."""
-    line = _kept_line(cron, zone, until.year + 1)
     # A skipped local time comes due after its clock change: begin before it, wherever `after` lies.
-    passed = after - GAP_MAX
-    if line.is_quiet(passed, until):
-        return []
-    found: list[datetime] = []
-    at = passed.astimezone(zone)
-    while len(found) < OCCURRENCES_MAX:
-        moment = line.trigger.get_next_fire_time(None, at)
-        if moment is None or moment > until:
-            line.quiet = (passed, moment or until)
-            break
-        passed = due_at = moment.astimezone(UTC)
-        at = (due_at + timedelta(seconds=1)).astimezone(zone)
-        if after < due_at <= until and not due_at.astimezone(zone).fold:
-            found.append(due_at)
-    return found
+    return _kept_line(cron, zone, until.year + 1).between(after, until)[:OCCURRENCES_MAX]
 
 
 @dataclass
 class _Line:
-    """A line that was read; between the two moments of `quiet` it means nothing."""
+    """A line that was read, and the moments it means from `since` on, as far as somebody asked."""
 
     trigger: OrTrigger
-    quiet: tuple[datetime, datetime] | None = None
+    zone: ZoneInfo
+    since: datetime | None = None
+    due: list[datetime] = field(default_factory=list)
+    coming: datetime | None = None  # The first one after those.
 
-    def is_quiet(self, after: datetime, until: datetime) -> bool:
-        """Whether it is known to mean no moment of (after, until]."""
-        return self.quiet is not None and self.quiet[0] <= after and until < self.quiet[1]
+    def between(self, after: datetime, until: datetime) -> list[datetime]:
+        """The moments of (after, until], a thousand at least if there are so many."""
+        begins = after - GAP_MAX
+        is_ahead = self.coming is not None and self.coming < begins
+        if self.since is None or begins < self.since or is_ahead or len(self.due) > 2 * OCCURRENCES_MAX:
+            self.since, self.due, self.coming = begins, [], self._next(begins)
+        first = bisect_right(self.due, after)
+        while self.coming is not None and self.coming <= until and len(self.due) - first < OCCURRENCES_MAX:
+            if not self.coming.astimezone(self.zone).fold:
+                self.due.append(self.coming)
+            if self.coming <= after:
+                first = len(self.due)
+            self.coming = self._next(self.coming + timedelta(seconds=1))
+        return self.due[first : bisect_right(self.due, until)]
+
+    def _next(self, at: datetime) -> datetime | None:
+        found = self.trigger.get_next_fire_time(None, at.astimezone(self.zone))
+        return None if found is None else found.astimezone(UTC)
 
 
 @lru_cache(maxsize=128)
 def _kept_line(cron: str, zone: ZoneInfo, year: int) -> _Line:
     """The line up to a year's first days: it is asked for all day long, and reading it costs more than asking."""
-    return _Line(_trigger(cron, zone, datetime(year, 1, 3, tzinfo=UTC)))
+    return _Line(_trigger(cron, zone, datetime(year, 1, 3, tzinfo=UTC)), zone)
 
 
 def _trigger(cron: str, zone: ZoneInfo, until: datetime) -> OrTrigger:

@@ -1,13 +1,26 @@
 """Takes answers to a roll call: idempotent, late is marked, a missing proof is asked for, nothing is thrown away."""
 
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from desk import asked
 from desk.attachments import keep_files
 from desk.letters import amend, amend_tapped, reply, withdraw
-from desk.model import Choice, Inbound, Notice, Setting
-from desk.owed import MISSED, all_owed_by, given_by, is_open, line_of, missed_by, owed_by, said_at, unit_owes
+from desk.model import Choice, Inbound, Letter, Notice, Setting
+from desk.owed import (
+    MISSED,
+    all_owed_by,
+    given_by,
+    is_open,
+    line_of,
+    missed_by,
+    owed_by,
+    owed_by_each,
+    said_at,
+    unit_owes,
+)
 from desk.ports import Desk
 from desk.put_right import note_heard
 from desk.roll_calls import QUESTION, REMINDER
@@ -19,6 +32,7 @@ from roster.roll_call import Verdict, judge
 __all__ = [
     "EXCUSE",
     "Given",
+    "Said",
     "all_owed_by",
     "cover",
     "excuse",
@@ -26,7 +40,9 @@ __all__ = [
     "line_of",
     "missed_by",
     "owed_by",
+    "owed_by_each",
     "take",
+    "take_all",
 ]
 
 TEXT_MAX = 200
@@ -44,8 +60,18 @@ class Given:
 
 
 @dataclass(frozen=True)
-class _Heard:
+class Said:
     """One person's word about one line of a roll call."""
+
+    message: Inbound
+    officer: Officer
+    answer: Answer
+    given: Given = Given()
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """The same beside its roll call."""
 
     message: Inbound
     officer: Officer
@@ -57,15 +83,40 @@ class _Heard:
         return f"roll_call:{self.roll_call.id}"
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """What is to be recorded of it."""
+
+    heard: _Heard
+    result: Result
+    note: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
 async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, given: Given) -> bool:
     """Judge a 到岗 and say what was recorded, or which proof is still owed; says whether it was recorded."""
-    roll_call = await desk.store.get(RollCall, answer.roll_call_id)
-    if roll_call is None:
-        return False
-    heard = _Heard(message, officer, roll_call, answer)
-    if not is_open(desk, message, roll_call, answer):
-        await _answered_before(desk, heard)
-        return False
+    return await take_all(desk, [Said(message, officer, answer, given)]) == 1
+
+
+async def take_all(desk: Desk, said: Sequence[Said]) -> int:
+    """The same for many, who together need few looks at the store; says how many. Each line at most once."""
+    taken = []
+    for one in said:
+        roll_call = await desk.store.get(RollCall, one.answer.roll_call_id)
+        if roll_call is None:
+            continue
+        heard = _Heard(one.message, one.officer, roll_call, one.answer)
+        if not is_open(desk, one.message, roll_call, one.answer):
+            await _answered_before(desk, heard)
+        elif (found := await _judged(desk, heard, one.given)) is not None:
+            taken.append(found)
+    await _record(desk, taken)
+    return len(taken)
+
+
+async def _judged(desk: Desk, heard: _Heard, given: Given) -> _Taken | None:
+    """What an answer is worth; None when its proof is still owed, and asked for now."""
+    message, answer, roll_call = heard.message, heard.answer, heard.roll_call
     place = believed(given.place) if given.place else None
     verdict = judge(
         roll_call,
@@ -78,16 +129,15 @@ async def take(desk: Desk, message: Inbound, officer: Officer, answer: Answer, g
     )
     if verdict.result is None:
         _ask_proof(desk, heard, verdict, given.passcode)
-        return False
+        return None
     details: dict[str, Any] = {}
     if place is not None:
         metres = None if verdict.distance is None else round(verdict.distance)
         details = {"metres": metres, "unchecked": verdict.unchecked}
     if answer.proof is Proof.photo and message.files:
-        kept = await keep_files(desk, message, officer, draft_id=answer.id)
+        kept = await keep_files(desk, message, heard.officer, draft_id=answer.id)
         details["attachments"] = [one.id for one in kept]
-    await _record(desk, heard, verdict.result, "", details)
-    return True
+    return _Taken(heard, verdict.result, details=details)
 
 
 async def excuse(desk: Desk, message: Inbound, officer: Officer, answer: Answer, reason: str) -> None:
@@ -102,7 +152,7 @@ async def excuse(desk: Desk, message: Inbound, officer: Officer, answer: Answer,
         await asked.ask(desk, officer.id, EXCUSE, answer.id)
         reply(desk, message, Notice("excuse_reason", {"plan": roll_call.plan}), officer_id=officer.id)
     else:
-        await _record(desk, heard, Result.excused, reason[:TEXT_MAX], {})
+        await _record(desk, [_Taken(heard, Result.excused, reason[:TEXT_MAX])])
 
 
 async def cover(desk: Desk, message: Inbound, officer: Officer, passcode: str = "") -> bool:
@@ -166,28 +216,55 @@ def _ask_proof(desk: Desk, heard: _Heard, verdict: Verdict, tried: str) -> None:
     reply(desk, heard.message, notice, officer_id=heard.officer.id, subject=heard.subject)
 
 
-async def _record(desk: Desk, heard: _Heard, result: Result, note: str, details: dict[str, Any]) -> None:
-    message, officer, subject = heard.message, heard.officer, heard.subject
-    plan, at = heard.roll_call.plan, said_at(desk, message, heard.roll_call)
-    await note_heard(desk, heard.roll_call, heard.answer, result)
-    await desk.store.change(
-        heard.answer,
-        result=result,
-        answered_at=at,
-        channel=message.channel,
-        text=message.text[:TEXT_MAX],
-        note=note,
-    )
-    desk.log("roll_call_answered", subject, officer.id, plan=plan, result=result.value, note=note, **details)
-    standing = await withdraw(desk, subject, [QUESTION, REMINDER], officer_id=officer.id)
-    facts = {"plan": plan, "result": result.value, "at": at.isoformat(), "note": note}
+async def _record(desk: Desk, taken: Sequence[_Taken]) -> None:
+    """Into the ledger and the log; each person is told, and the question's own buttons go."""
+    changes: list[tuple[Answer, dict[str, Any]]] = []
+    officers: dict[str, list[str]] = defaultdict(list)
+    for one in taken:
+        heard, message = one.heard, one.heard.message
+        plan = heard.roll_call.plan
+        await note_heard(desk, heard.roll_call, heard.answer, one.result)
+        changes.append(
+            (
+                heard.answer,
+                {
+                    "result": one.result,
+                    "answered_at": said_at(desk, message, heard.roll_call),
+                    "channel": message.channel,
+                    "text": message.text[:TEXT_MAX],
+                    "note": one.note,
+                },
+            )
+        )
+        facts = {"plan": plan, "result": one.result.value, "note": one.note, **one.details}
+        desk.log("roll_call_answered", heard.subject, heard.officer.id, **facts)
+        officers[heard.subject].append(heard.officer.id)
+    await desk.store.change_each(changes)
+    standing: dict[tuple[str, str], list[Letter]] = defaultdict(list)
+    for subject, ids in officers.items():
+        for card in await withdraw(desk, subject, [QUESTION, REMINDER], officer_ids=ids):
+            standing[subject, card.officer_id].append(card)
+    for one in taken:
+        _tell(desk, one, standing[one.heard.subject, one.heard.officer.id])
+
+
+def _tell(desk: Desk, taken: _Taken, standing: Sequence[Letter]) -> None:
+    """Say what was recorded: on the card that was pressed, else in a message, and on the question's other cards."""
+    heard, message, officer_id = taken.heard, taken.heard.message, taken.heard.officer.id
+    at = said_at(desk, message, heard.roll_call)
+    facts = {
+        "plan": heard.roll_call.plan,
+        "result": taken.result.value,
+        "at": at.isoformat(),
+        "note": taken.note,
+    }
     # Whatever was taken as a reason may have been a cry for help.
-    choices = (Choice("danger", heard.answer.id),) if note and result is Result.excused else ()
+    choices = (Choice("danger", heard.answer.id),) if taken.note and taken.result is Result.excused else ()
     notice = Notice("answer_recorded", facts, choices)
     if message.kind == "choice" and message.message_id and message.private:
-        amend_tapped(desk, message, notice, officer_id=officer.id, subject=subject)
+        amend_tapped(desk, message, notice, officer_id=officer_id, subject=heard.subject)
     else:
-        reply(desk, message, notice, officer_id=officer.id, subject=subject)
+        reply(desk, message, notice, officer_id=officer_id, subject=heard.subject)
     for card in standing:
         if card.remote_id != message.message_id:
             amend(desk, card, notice)

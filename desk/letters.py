@@ -116,11 +116,13 @@ def amend_tapped(
     return _post(desk, changed)
 
 
-async def withdraw(desk: Desk, subject: str, kinds: Collection[str], *, officer_id: str = "") -> list[Letter]:
-    """Cancel letters about a subject that have not left yet, of one officer or of all; returns the cards that stand."""
+async def withdraw(
+    desk: Desk, subject: str, kinds: Collection[str], *, officer_ids: Collection[str] = ()
+) -> list[Letter]:
+    """Cancel letters about a subject that have not left yet, of some officers or of all; returns those that stand."""
     if any(one.subject == subject and one.kind in kinds for one in desk.collected(Letter)):
         await desk.write_records()  # One made in this very transaction must not leave either.
-    criteria: dict[str, Any] = {"officer_id": officer_id} if officer_id else {}
+    criteria: dict[str, Any] = {"officer_id_in": list(officer_ids)} if officer_ids else {}
     states = [LetterState.queued, *STANDING]
     found = await desk.store.find(
         Letter, subject=subject, state_in=states, kind_in=list(kinds), amends="", **criteria

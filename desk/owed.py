@@ -1,5 +1,7 @@
 """Knows which answers a person owes, has given or missed, and when an answer was given."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from desk.model import Inbound
@@ -47,6 +49,25 @@ async def all_owed_by(desk: Desk, officer_id: str, message: Inbound | None = Non
     calls = {one.id: one for one in over}
     missed = [line for line in lines if is_open(desk, message, calls[line.roll_call_id], line)]
     return sorted([*owed, *missed], key=lambda line: line.id, reverse=True)
+
+
+async def owed_by_each(desk: Desk, said: Sequence[tuple[Inbound, Officer]]) -> dict[str, list[Answer]]:
+    """What each of these people still owes, the newest first; nothing while one may have answered in time before."""
+    moments = [message.sent_at or desk.now for message, _ in said]
+    over = await desk.store.count(
+        RollCall,
+        state=RollCallState.closed,
+        called_at_from=min(moments) - RUNS_AT_MOST,
+        called_at_to=max(moments),
+        closes_at_from=min(moments),
+    )
+    owed: dict[str, list[Answer]] = defaultdict(list)
+    if over:
+        return owed
+    ids = [officer.id for _, officer in said]
+    for line in await desk.store.find(Answer, officer_id_in=ids, result=Result.waiting, order=("-id",)):
+        owed[line.officer_id].append(line)
+    return owed
 
 
 def is_open(desk: Desk, message: Inbound, roll_call: RollCall, answer: Answer) -> bool:

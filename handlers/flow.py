@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from desk.letters import reply
@@ -15,6 +15,8 @@ Hear = Callable[[Desk, Inbound, Officer], Awaitable[None]]
 LEADS = ("绑定",)  # Words besides commands that stand in front of an argument.
 HearStranger = Callable[[Desk, Inbound], Awaitable[None]]
 Wants = Callable[[Desk, Inbound, Officer], Awaitable[bool]]
+IsAlike = Callable[[Inbound], bool]
+HearAlike = Callable[[Desk, Sequence[tuple[Inbound, Officer]]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Flow:
     hear_stranger: HearStranger | None = (
         None  # For people the office does not know; None: one polite sentence.
     )
+    is_alike: IsAlike | None = (
+        None  # Surely for this flow, and heard at once with its like from other people.
+    )
+    hear_alike: HearAlike | None = None  # Hears those, one of each person.
 
 
 def find_flows() -> list[Flow]:

@@ -1,5 +1,6 @@
 """点名: answers (到, the button, the 口令码, a place, a photo), 免点 with its reason, and leaders' verdicts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from desk.ports import Desk
 from desk.verdicts import may_conclude
 from handlers import report
 from handlers.flow import Flow, say
+from handlers.wishes import COURTESY
 from incidents.telling import tells_of_event
 from roster.model import Answer, Officer, Proof, Result, RollCall
 from roster.roll_call import Reading, reads_as_answer
@@ -53,6 +55,34 @@ async def wants(desk: Desk, message: Inbound, officer: Officer) -> bool:
     if any(shows.get(proof) for proof in proofs):
         return True
     return not any(shows.values()) and bool(await asked.asked(desk, officer.id, EXCUSE))
+
+
+def is_alike(message: Inbound) -> bool:
+    """A plain 到, or its button."""
+    if message.kind == "choice":
+        return message.verb == "present" and not message.stale
+    if message.kind != "text" or message.edited or message.forwarded or message.text.startswith(COURTESY):
+        return False
+    reading = reads_as_answer(message.text)
+    return reading.kind == "present" and not reading.passcode
+
+
+async def hear_alike(desk: Desk, said: Sequence[tuple[Inbound, Officer]]) -> None:
+    """Plain answers of many people, who owe one together; whoever does not is heard alone, in turn."""
+    owed = await answers.owed_by_each(desk, said)
+    together: list[answers.Said] = []
+    for place, (message, officer) in enumerate(said, 1):
+        lines = owed.get(officer.id, [])
+        if message.kind == "choice":
+            lines = [line for line in lines if line.roll_call_id == message.ref]
+        if not lines:
+            await answers.take_all(desk, together)
+            await hear(desk, message, officer)
+            if said[place:]:  # What was heard alone may have changed what the others owe.
+                await hear_alike(desk, said[place:])
+            return
+        together += [answers.Said(message, officer, line) for line in lines]
+    await answers.take_all(desk, together)
 
 
 async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
@@ -242,4 +272,6 @@ flow = Flow(
     verbs=("present", "excused", "verified", "fault", "absent", "call", "call_again", "danger"),
     wants=wants,
     rank=100,
+    is_alike=is_alike,
+    hear_alike=hear_alike,
 )

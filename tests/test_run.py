@@ -288,7 +288,7 @@ def download_wheels(checkout: Path) -> subprocess.CompletedProcess[str]:
         [str(checkout / "deploy" / "wheels.sh")],
         env={
             **os.environ,
-            "MUSTER_PYTHON": sys.executable,
+            "MUSTER_PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),  # Ours may be made without pip.
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(store),
         },

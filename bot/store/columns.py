@@ -61,9 +61,11 @@ class Moment(TypeDecorator[datetime]):
         """UTC, or ValueError when the moment has no zone."""
         return None if value is None else _moment_text(value)
 
+    read = staticmethod(datetime.fromisoformat)
+
     def process_result_value(self, value: Any, dialect: Dialect | None) -> datetime | None:
         """Aware, in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
+        return None if value is None else self.read(value)
 
 
 class Words(TypeDecorator[str]):
@@ -99,7 +101,7 @@ class Named(TypeDecorator[StrEnum]):
     def __init__(self, kind: type[StrEnum]) -> None:
         super().__init__()
         self.kind = kind
-        self._by_word = {member.value: member for member in kind}
+        self.read = {member.value: member for member in kind}.__getitem__
 
     def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
         """The word, or ValueError when the enumeration does not have it."""
@@ -110,7 +112,7 @@ class Named(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> StrEnum | None:
         """The member."""
-        return None if value is None else self._by_word[value]
+        return None if value is None else self.read(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -122,7 +124,7 @@ class Json(TypeDecorator[Any]):
     def __init__(self, kind: Any) -> None:
         super().__init__()
         self.kind = kind
-        self._dump, self._load = _codec(kind)
+        self._dump, self.read = _codec(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
         """JSON text."""
@@ -130,7 +132,7 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> Any:
         """The value."""
-        return None if value is None else self._load(value)
+        return None if value is None else self.read(value)
 
 
 def _codec(kind: Any) -> tuple[Callable[[Any], str], Callable[[str], Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Column, Dialect
 
 from bot.store.columns import Words
 from bot.store.tables import TABLES
@@ -27,7 +27,8 @@ class RowCodec:
         for place, column in enumerate(table.columns):
             own = column.type.dialect_impl(dialect)
             self.encoders[column.name] = own.bind_processor(dialect)
-            decoder = own.result_processor(dialect, FLOAT8)
+            read = getattr(column.type, "read", None)  # Of our own types, without SQLAlchemy's wrapping.
+            decoder = own.result_processor(dialect, FLOAT8) if read is None else _or_none(read, column)
             if decoder is not None:
                 self._decoders.append((place, decoder))
         words = {place for place, column in enumerate(table.columns) if isinstance(column.type, Words)}
@@ -69,3 +70,8 @@ class RowCodec:
         for place, turn in self._decoders:
             values[place] = turn(values[place])
         return self.kind(*values)
+
+
+def _or_none(read: Turn, column: Column[Any]) -> Turn:
+    """Reads a column in which there may be nothing."""
+    return (lambda value: None if value is None else read(value)) if column.nullable else read

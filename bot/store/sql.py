@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,8 +29,8 @@ class Database:
         self.url = url
         self.path: Path = files.path_of(url)
         self._auto_migrate = auto_migrate
-        self._writers: AsyncEngine | None = None
-        self._readers: AsyncEngine | None = None
+        self._writers: _Connections | None = None
+        self._readers: _Connections | None = None
         self._statements: Statements | None = None
         self._file: tuple[int, int] | None = None
         self._turn = asyncio.Lock()  # First come, first served.
@@ -44,17 +45,17 @@ class Database:
             if not self._auto_migrate:
                 raise StoreRefused(f"{self.path} is not at schema {head()}. {MIGRATE}")
             await files.upgrade(self.url)
-        writers = open_engine(self.path, 1, writes=True)
-        readers = open_engine(self.path, READERS, writes=False)
+        writers = _Connections(open_engine(self.path, 1, writes=True))
+        readers = _Connections(open_engine(self.path, READERS, writes=False))
         try:
-            await _open_all(writers, 1)
-            await _open_all(readers, READERS)
+            await writers.open(1)
+            await readers.open(READERS)
         except BaseException:
-            await readers.dispose()
-            await writers.dispose()
+            await readers.close()
+            await writers.close()
             raise
         self._writers, self._readers = writers, readers
-        self._statements, self._file = Statements(writers.dialect), self._identity()
+        self._statements, self._file = Statements(writers.engine.dialect), self._identity()
 
     async def close(self) -> None:
         """Waits for open transactions, then closes the file with nothing left in its write-ahead log."""
@@ -63,9 +64,9 @@ class Database:
             for _ in range(READERS):
                 await self._seats.acquire()
             if readers is not None:
-                await readers.dispose()
+                await readers.close()
             if writers is not None:
-                await writers.dispose()  # The last connection empties the log when it closes.
+                await writers.close()  # The last connection empties the log when it closes.
             for _ in range(READERS):
                 self._seats.release()
 
@@ -110,17 +111,16 @@ class Database:
         return await asyncio.to_thread(files.faults, self.path)
 
     @asynccontextmanager
-    async def _transaction(self, engine: AsyncEngine | None, *, writes: bool) -> AsyncIterator[Store]:
-        if engine is None or self._statements is None:
+    async def _transaction(self, connections: "_Connections | None", *, writes: bool) -> AsyncIterator[Store]:
+        if connections is None or self._statements is None:
             raise StoreUnavailable("The database is closed.")
-        held = await engine.raw_connection()
+        connection = connections.idle.pop()  # The turn, or the seat, is ours: there is one.
         try:
-            driver: Any = held.driver_connection
             begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-            async with transaction(SqliteConnection(driver), self._statements, begin, writes=writes) as store:
+            async with transaction(connection, self._statements, begin, writes=writes) as store:
                 yield store
         finally:
-            held.close()
+            connections.idle.append(connection)
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -130,14 +130,26 @@ class Database:
         return found.st_dev, found.st_ino
 
 
-async def _open_all(engine: AsyncEngine, size: int) -> None:
-    """Fills the pool now: a connection that is cancelled while it opens would leave its thread behind."""
-    held = []
-    try:
-        for _ in range(size):
-            held.append(await engine.raw_connection())
-    except DBAPIError as error:
-        raise told(error.orig or error) from error
-    finally:
-        for connection in held:
-            connection.close()
+class _Connections:
+    """Connections that stay open as long as the database does: fetching one from a pool costs more than a look."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.idle: list[SqliteConnection] = []
+        self._held: list[PoolProxiedConnection] = []
+
+    async def open(self, size: int) -> None:
+        """Opens them all now: one that is cancelled while it opens would leave its thread behind."""
+        try:
+            for _ in range(size):
+                self._held.append(await self.engine.raw_connection())
+        except DBAPIError as error:
+            raise told(error.orig or error) from error
+        self.idle = [SqliteConnection(cast(Any, held.driver_connection)) for held in self._held]
+
+    async def close(self) -> None:
+        """Closes them all."""
+        for held in self._held:
+            held.close()
+        self._held.clear()
+        await self.engine.dispose()

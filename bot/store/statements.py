@@ -33,6 +33,7 @@ from bot.store.rows import RowCodec
 from bot.store.tables import TABLES, counters
 
 Bind = Callable[[Any], Any]
+Turns = dict[str, Bind | None]
 
 LOG_TURN = 0x4D535452  # The advisory lock of whoever appends to the duty log.
 
@@ -91,7 +92,7 @@ class Statements:
         def build() -> ClauseElement:
             return insert(TABLES[kind]).values({name: bindparam(name) for name in self.codec(kind).names})
 
-        return self._keep((kind, "insert"), build, {})
+        return self._keep((kind, "insert"), build, dict)
 
     def insert_missing(self, kind: type[Any], rows: int) -> str:
         """So many rows' values in the codec's order; passes over what is there already."""
@@ -99,7 +100,7 @@ class Statements:
         def build() -> ClauseElement:
             return self._unless_there(kind)
 
-        return _repeated(self._keep((kind, "insert_missing"), build, {}).sql, rows)
+        return _repeated(self._keep((kind, "insert_missing"), build, dict).sql, rows)
 
     def insert_new(self, kind: type[Any], rows: int) -> str:
         """The same, and returns the keys of the new ones."""
@@ -107,7 +108,7 @@ class Statements:
         def build() -> ClauseElement:
             return self._unless_there(kind).returning(TABLES[kind].c[key_of(kind)])
 
-        return _repeated(self._keep((kind, "insert_new"), build, {}).sql, rows)
+        return _repeated(self._keep((kind, "insert_new"), build, dict).sql, rows)
 
     def _unless_there(self, kind: type[Any]) -> sqlite.Insert | postgresql.Insert:
         values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
@@ -119,9 +120,7 @@ class Statements:
     def get(self, kind: type[Any]) -> Statement:
         """One row by its key."""
         column = TABLES[kind].c[key_of(kind)]
-        return self._keep(
-            (kind, "get"), lambda: select(TABLES[kind]).where(column == bindparam("key")), {"key": None}
-        )
+        return self._keep((kind, "get"), lambda: select(TABLES[kind]).where(column == bindparam("key")), dict)
 
     def change(self, kind: type[Any], names: Sequence[str]) -> Statement:
         """Sets these fields where key, and version if there is one, are as they were read."""
@@ -134,7 +133,9 @@ class Statements:
                 wheres.append(table.c.version == bindparam("was_version"))
             return update(table).where(*wheres).values({name: bindparam(f"now_{name}") for name in names})
 
-        turns = {f"now_{name}": codec.encoders[name] for name in names}
+        def turns() -> Turns:
+            return {f"now_{name}": codec.encoders[name] for name in names}
+
         return self._keep((kind, "change", tuple(names)), build, turns)
 
     def remove(self, kind: type[Any]) -> Statement:
@@ -143,7 +144,7 @@ class Statements:
         return self._keep(
             (kind, "remove"),
             lambda: delete(TABLES[kind]).where(self._among(column, "keys")),
-            {"keys": self._list_turn(None)},
+            lambda: {"keys": self._list_turn(None)},
         )
 
     def find(self, kind: type[Any], order: Sequence[str], limited: bool, names: Sequence[str]) -> Statement:
@@ -155,7 +156,7 @@ class Statements:
             return found.limit(bindparam("limit_")) if limited else found
 
         return self._keep(
-            (kind, "find", tuple(order), limited, tuple(names)), build, self._turns(kind, names)
+            (kind, "find", tuple(order), limited, tuple(names)), build, lambda: self._turns(kind, names)
         )
 
     def count(self, kind: type[Any], names: Sequence[str]) -> Statement:
@@ -163,7 +164,7 @@ class Statements:
         return self._keep(
             (kind, "count", tuple(names)),
             lambda: self._where(select(func.count()).select_from(TABLES[kind]), kind, names),
-            self._turns(kind, names),
+            lambda: self._turns(kind, names),
         )
 
     def next_sequence(self) -> Statement:
@@ -175,7 +176,7 @@ class Statements:
                 index_elements=[counters.c.name], set_={"value": counters.c.value + 1}
             ).returning(counters.c.value)
 
-        return self._keep("next_sequence", build, {})
+        return self._keep("next_sequence", build, dict)
 
     def hold(self, kind: type[Any]) -> Statement:
         """Rows by a list of keys, in the keys' order, locked where others may write."""
@@ -185,17 +186,18 @@ class Statements:
             found = select(TABLES[kind]).where(self._among(column, "keys")).order_by(column)
             return found.with_for_update(key_share=True) if self._is_postgresql else found
 
-        return self._keep((kind, "hold"), build, {"keys": self._list_turn(None)})
+        return self._keep((kind, "hold"), build, lambda: {"keys": self._list_turn(None)})
 
     def log_turn(self) -> str:
         """Waits until nobody else appends to the duty log; nothing where there is one writer."""
         return f"SELECT pg_advisory_xact_lock({LOG_TURN})" if self._is_postgresql else ""
 
     def _keep(
-        self, shape: Any, build: Callable[[], ClauseElement], turns: dict[str, Bind | None]
+        self, shape: Any, build: Callable[[], ClauseElement], turns_of: Callable[[], Turns]
     ) -> Statement:
         found = self._kept.get(shape)
         if found is None:
+            turns = turns_of()
             compiled = build().compile(dialect=self.dialect, compile_kwargs={"render_postcompile": True})
             names = tuple(getattr(compiled, "positiontup", None) or ())
             constants = {name: value for name, value in compiled.params.items() if value is not None}
@@ -242,8 +244,8 @@ class Statements:
         each = func.json_each(bindparam(name, type_=Text())).table_valued("value")
         return column.in_(select(each.c.value))
 
-    def _turns(self, kind: type[Any], names: Sequence[str]) -> dict[str, Bind | None]:
-        turns: dict[str, Bind | None] = {}
+    def _turns(self, kind: type[Any], names: Sequence[str]) -> Turns:
+        turns: Turns = {}
         for name in names:
             field, how = parse(kind, name.partition("=")[0])
             encoder = self.codec(kind).encoders[field]

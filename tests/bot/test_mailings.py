@@ -127,7 +127,7 @@ async def test_fault_4_a_crash_in_between_makes_the_very_same_call_again(machine
     ids = await owe_all(machine, "甲乙丙")
     await cut(machine, await in_flight(machine))
     async with machine.door.open() as desk:  # One has answered meanwhile: the call must stay what it was.
-        await withdraw(desk, "s", [KIND], officer_id="甲")
+        await withdraw(desk, "s", [KIND], officer_ids=["甲"])
     async with open_machine(machine.folder, *machine.lines.values(), clock=machine.clock) as again:
         again.move(seconds=30)
         async with again.running():
@@ -170,7 +170,7 @@ async def test_fault_11_a_call_that_may_have_arrived_is_made_again_the_same(mach
     async with machine.running():
         await machine.until(lambda rows: {one.unknowns for one in rows} == {1}, Letter, state_not="sending")
         async with machine.door.open() as desk:  # Answered, in another way: the call keeps its shape.
-            await withdraw(desk, "s", [KIND], officer_id="乙")
+            await withdraw(desk, "s", [KIND], officer_ids=["乙"])
         machine.move(seconds=2)
         rows = await machine.settled(*ids)
     first, second = calls(machine)
@@ -184,7 +184,7 @@ async def test_fault_10_a_call_that_never_left_is_made_anew_for_those_still_owed
     async with machine.running():
         await machine.until(lambda rows: {one.reason for one in rows} == {"ConnectError"}, Letter)
         async with machine.door.open() as desk:
-            await withdraw(desk, "s", [KIND], officer_id="乙")
+            await withdraw(desk, "s", [KIND], officer_ids=["乙"])
         machine.move(seconds=2)
         rows = await machine.settled(*ids)
     assert [one.to for one in calls(machine)] == [("甲", "乙", "丙"), ("甲", "丙")]
