@@ -8,7 +8,18 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from bench.office import FIRST_CHAT, ROOT, SECRET, Office, desk, fake_telegram, fill, make_office, update
+from bench.office import (
+    FIRST_CHAT,
+    ROOT,
+    SECRET,
+    Office,
+    desk,
+    fake_telegram,
+    fill,
+    make_office,
+    open_phones,
+    update,
+)
 from bench.result import Result
 from bot.clock import SystemClock
 from desk.model import Letter
@@ -30,6 +41,7 @@ async def measure() -> list[Result]:
     with tempfile.TemporaryDirectory() as folder, fake_telegram() as telegram:
         office = make_office(Path(folder), telegram["base_url"])
         await _call_roll(office)
+        open_phones(telegram["url"], ANSWERS)
         with desk(office):
             seconds, replies = await _answer(office)
     rate = ANSWERS / seconds

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
+from functools import cached_property
 from pathlib import Path
 
 from bot import scheduler, work
@@ -160,24 +161,31 @@ class QuietQueue(EmbeddedQueue):
     The real one looks each second for a changed clock and for what others put; here nobody else puts work, and
     `Office.look_soon` wakes it within that second."""
 
-    _coming: Sequence[
-        Job
-    ] = ()  # The first waiting jobs, by their due times, as the look that runs found them.
-
     async def _start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
-        if lane is Lane.urgent:  # It comes first; both lanes and what is next read the same moment.
-            self._coming = await store.find(Job, parked=False, order=("due_at", "id"), limit=COMING_MAX)
-        due = {job.kind for job in self._coming if job.lane is lane and job.due_at <= now}
-        is_whole = len(self._coming) < COMING_MAX or self._coming[-1].due_at > now
+        # As the look that runs finds it; `_seconds_to_next` of the same look comes after both lanes.
+        coming = await store.find(Job, parked=False, lane=lane, order=("due_at", "id"), limit=COMING_MAX)
+        self._coming[lane] = coming
+        due = {job.kind for job in coming if job.due_at <= now}
+        is_whole = len(coming) < COMING_MAX or coming[-1].due_at > now
         kinds = [kind for kind in wanted if kind in due] if is_whole else wanted
         if kinds:
             await super()._start_lane(store, lane, now, kinds)
 
     async def _seconds_to_next(self, store: Store, now: datetime) -> float:
-        if len(self._coming) == COMING_MAX:
+        if any(len(coming) == COMING_MAX for coming in self._coming.values()):
             return await super()._seconds_to_next(store, now)
-        pauses = [(job.due_at - now).total_seconds() for job in self._coming if job.due_at > now]
+        pauses = [
+            (job.due_at - now).total_seconds()
+            for coming in self._coming.values()
+            for job in coming
+            if job.due_at > now
+        ]
         return min(pauses, default=QUIET_SECONDS) + NAP_SECONDS
+
+    @cached_property
+    def _coming(self) -> dict[Lane, Sequence[Job]]:
+        """The first waiting jobs of each lane, by their due times."""
+        return {}
 
 
 class PolledClock(SecondClock):

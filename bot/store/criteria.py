@@ -19,6 +19,11 @@ def parse(kind: type[Any], criterion: str) -> tuple[str, str]:
     raise TypeError(f"{kind.__name__} has no criterion {criterion!r}.")
 
 
+def meant(kind: type[Any], name: str) -> tuple[str, str]:
+    """The same for a criterion by the name the statements know, as `given` gives it."""
+    return parse(kind, name.partition("=")[0])
+
+
 def order_of(kind: type[Any], order: str) -> tuple[str, bool]:
     """The field of one part of an order, and whether it sorts downward."""
     field, downward = (order[1:], True) if order.startswith("-") else (order, False)

@@ -28,7 +28,7 @@ from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import Text, TypeDecorator
 
 from bot.store.columns import clean
-from bot.store.criteria import has_version, key_of, order_of, parse
+from bot.store.criteria import has_version, key_of, meant, order_of, parse
 from bot.store.rows import RowCodec
 from bot.store.tables import TABLES, counters
 
@@ -152,7 +152,8 @@ class Statements:
 
         def build() -> ClauseElement:
             found = self._where(select(TABLES[kind]), kind, names)
-            found = found.order_by(*(self._order(kind, part) for part in order))
+            is_vague = bool(self._vague(kind, names))
+            found = found.order_by(*(self._order(kind, part, is_vague) for part in order))
             return found.limit(bindparam("limit_")) if limited else found
 
         return self._keep(
@@ -210,20 +211,24 @@ class Statements:
         return found
 
     def _where(self, query: Select[Any], kind: type[Any], names: Sequence[str]) -> Select[Any]:
-        keyed = any(
-            parse(kind, name.partition("=")[0]) in ((key_of(kind), "is"), (key_of(kind), "in"))
-            for name in names
-        )
-        return query.where(and_(True, *(self._criterion(kind, name, keyed) for name in names)))
+        keyed = any(meant(kind, name) in ((key_of(kind), "is"), (key_of(kind), "in")) for name in names)
+        vague = self._vague(kind, names)
+        return query.where(and_(True, *(self._criterion(kind, name, keyed, vague) for name in names)))
 
-    def _criterion(self, kind: type[Any], name: str, keyed: bool) -> ColumnElement[bool]:
+    def _vague(self, kind: type[Any], names: Sequence[str]) -> set[str]:
+        """Of what began before and ends after a moment, the beginning: it is true of all the past."""
+        bounds = [meant(kind, name) for name in names]
+        before, after = ({field for field, how in bounds if how == side} for side in ("to", "from"))
+        return before - after if after - before and not self._is_postgresql else set()
+
+    def _criterion(self, kind: type[Any], name: str, keyed: bool, vague: set[str]) -> ColumnElement[bool]:
         """`name` may end in "=none": comparing with nothing is another shape than comparing with a value."""
         criterion, _, none = name.partition("=")
         field, how = parse(kind, criterion)
         column: ColumnElement[Any] = TABLES[kind].c[field]
-        if keyed and field != key_of(kind) and not self._is_postgresql:
+        if field in vague or (keyed and field != key_of(kind) and not self._is_postgresql):
             # SQLite takes "state = ?" for choosier than a list of ids and reads a whole backlog: "+" hides the index.
-            column = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+            column = _unindexed(column)
         if how == "in":
             return self._among(column, criterion)
         if how == "has":
@@ -247,7 +252,7 @@ class Statements:
     def _turns(self, kind: type[Any], names: Sequence[str]) -> Turns:
         turns: Turns = {}
         for name in names:
-            field, how = parse(kind, name.partition("=")[0])
+            field, how = meant(kind, name)
             encoder = self.codec(kind).encoders[field]
             turns[name] = self._list_turn(encoder) if how == "in" else clean if how == "has" else encoder
         return turns
@@ -259,9 +264,11 @@ class Statements:
 
         return turn
 
-    def _order(self, kind: type[Any], part: str) -> ColumnElement[Any]:
+    def _order(self, kind: type[Any], part: str, is_vague: bool) -> ColumnElement[Any]:
         field, downward = order_of(kind, part)
-        column = TABLES[kind].c[field]
+        column: ColumnElement[Any] = TABLES[kind].c[field]
+        if is_vague:  # SQLite would rather read the whole table in order than sort the few that match.
+            column = _unindexed(column)
         sorted_ = column.desc() if downward else column.asc()
         if self._is_postgresql and TABLES[kind].c[field].nullable:  # Nothing comes before everything.
             return sorted_.nulls_last() if downward else sorted_.nulls_first()
@@ -280,6 +287,11 @@ def _values_of(sql: str) -> tuple[str, str, str]:
     start = sql.index("(", sql.index(" VALUES "))
     end = sql.index(")", start) + 1
     return sql[:start], sql[start:end], sql[end:]
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same, by no index of SQLite's."""
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def _constant(value: Any) -> Bind:

@@ -98,6 +98,8 @@ _table(
     _index("unit_id", "starts_at", name="shifts_unit"),
     _index("officer_id", "starts_at", name="shifts_officer"),
     _index("starts_at", name="shifts_starts"),
+    _index("ends_at", name="shifts_ends"),
+    _index("unit_id", "ends_at", name="shifts_unit_ends"),
 )
 _table(
     RollCall,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-REVISIONS = ("0001", "0002")  # In their order.
+REVISIONS = ("0001", "0002", "0003")  # In their order.
 FOLDER = Path(__file__).parent
 
 

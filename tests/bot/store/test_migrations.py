@@ -26,7 +26,7 @@ NEXT = '''
 """A next revision."""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "0004", "0003"
 
 def upgrade():
     op.add_column("officers", sa.Column("badge", sa.Text(), server_default="", nullable=False))
@@ -145,6 +145,6 @@ async def test_fault_38_a_migration_killed_half_way_leaves_the_old_schema_and_st
         await database.close()
     assert killed >= 6
     with closing(sqlite3.connect(database.path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
         assert connection.execute("SELECT count(*) FROM badges WHERE id LIKE 'badge o%'").fetchone() == (300,)
         assert connection.execute("SELECT count(DISTINCT badge) FROM officers").fetchone() == (300,)

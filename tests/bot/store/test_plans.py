@@ -71,8 +71,10 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connecti
         (RollCall, "state", "-called_at", "state=?"),
         (Session, "officer_id kind_in ended", "id", "officer_id=? AND kind=?"),
         (Setting, "id_from id_to", "id", "id>? AND id<?"),
-        (Shift, "officer_id ends_at_from starts_at_to", "id", "officer_id=? AND starts_at<?"),
-        (Shift, "starts_at_to ends_at_from", "starts_at id", "starts_at<?"),
+        (Shift, "officer_id ends_at_from starts_at_to", "id", "officer_id=?"),
+        (Shift, "starts_at_to ends_at_from", "starts_at id", "ends_at>?"),
+        (Shift, "starts_at_to ends_at_from", "id", "ends_at>?"),
+        (Shift, "unit_id ends_at_from starts_at_to", "id", "unit_id=? AND ends_at>?"),
     ],
     ids=str,
 )
