@@ -33,7 +33,8 @@ from handlers.flow import find_flows
 
 START_AGAIN_SECONDS = 5.0
 QUIET_SECONDS = 3600.0
-COMING_MAX = 100
+COMING_MAX = 16
+POLL_SECONDS = 20.0
 FIND_CLOCK_SECONDS = 1.0  # As often the real queue looks whether the clock was set.
 
 
@@ -198,7 +199,9 @@ class PolledClock(SecondClock):
 
     def doubt(self) -> str:
         """Why the machine's clock is not to be trusted just now, or ""."""
-        if not all(platform.weather.away for platform in self._platforms.values()):
+        now = self._monotonic()
+        is_time = super().doubt() or self._heard_at is None or now - self._heard_at >= POLL_SECONDS
+        if is_time and not all(platform.weather.away for platform in self._platforms.values()):
             self.heard(format_datetime(self._true_now(), usegmt=True))
         return super().doubt()
 

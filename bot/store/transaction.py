@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
 from bot.store import StoreUnavailable
@@ -153,7 +152,7 @@ class SqlStore:
         if has_version(kind):
             given_values["was_version"] = before.version
             changes["version"] = before.version + 1
-        changed: R = replace(before, **changes)
+        changed: R = _with(before, changes)
         statement = self.statements.change(kind, tuple(changes))
         given_values.update((f"now_{name}", value) for name, value in changes.items())
         if await self._run(statement.sql, statement.values(given_values)) != 1:
