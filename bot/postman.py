@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot import delivery
+from bot.fitting import Fitting, has_words_for, split_up
 from bot.mailings import Mailings
 from bot.pacing import Backsteps, Pacer, bucket_names
 from bot.receipts import LATE, Receipts, drop_stale, give_up, late_job, leave_unknown
 from bot.sending import (
-    MARKS_UNITS,
     OPEN_STATES,
     PATIENCE_SECONDS,
     REASON_MAX,
@@ -28,7 +29,7 @@ from bot.sending import (
     wait,
 )
 from bot.turns import waiting_behind
-from bot.ways import accounts_of, mark, way_for
+from bot.ways import accounts_of, way_for
 from bot.wording import Wording
 from desk.letters import still_owed
 from desk.model import Card, Job, Lane, Letter, LetterState, Outcome, Receipt, Rendered
@@ -53,6 +54,7 @@ class _Chosen:
 
     job: Job
     letter: Letter
+    words: Rendered
     way: Account
     is_marked: bool
 
@@ -67,6 +69,7 @@ class Postman:
         self._queue = queue
         self._channels = channels
         self._wording = wording
+        self._fitting = Fitting(channels, wording)
         self._receipts = Receipts(door, queue)
         self._late: dict[asyncio.Task[None], Chain] = {}
         self._backsteps = Backsteps()
@@ -109,11 +112,13 @@ class Postman:
             way = way_for(letter, accounts[letter.officer_id], self._channels)
             if way is None:
                 await give_up(desk, letter, letter.reason or "no_channel")
-            elif (whole := await self._fit(desk, job, letter, way)) is not None:
+            elif len(words := self._fitting.words(desk, letter, way)) > 1:
+                await split_up(desk, job, letter, way, words)
+            else:
                 # On the channel that may have it already, a repeat it hides must be the same to the byte.
                 limits = self._channels[way.channel].limits
-                is_hidden = _has_words_for(letter, way) and limits.hides_after(desk.now - letter.made_at)
-                chosen.append(_Chosen(job, whole, way, letter.unknowns > 0 and not is_hidden))
+                is_hidden = has_words_for(letter, way) and limits.hides_after(desk.now - letter.made_at)
+                chosen.append(_Chosen(job, letter, words[0], way, letter.unknowns > 0 and not is_hidden))
         return await self._reserve(desk, chosen)
 
     async def _behind(self, desk: Desk, letters: Sequence[Letter]) -> set[str]:
@@ -148,38 +153,6 @@ class Postman:
             return None
         return letter
 
-    async def _fit(self, desk: Desk, job: Job, letter: Letter, way: Account) -> Letter | None:
-        """The letter in this channel's words; None when it was too long and goes as several, this one last."""
-        if _has_words_for(letter, way):
-            return letter
-        is_stub = way.channel in desk.policy.stub_only
-        words = (self._wording.stub if is_stub else self._wording.render)(letter, desk.now)
-        parts = delivery.split(words.text, self._channels[way.channel].limits.text_max - MARKS_UNITS)
-        if len(parts) == 1 or letter.amends:
-            return await desk.store.change(letter, rendered=words, channel=way.channel, address=way.address)
-        *before, last = (self._wording.part(text, place, len(parts)) for place, text in enumerate(parts, 1))
-        for text in before:
-            part = replace(
-                letter,
-                id=desk.new_id(),
-                rendered=Rendered(text),
-                choices=(),
-                interaction="",
-                asks_place=False,
-                channel=way.channel,
-                address=way.address,
-                channels=(mark(way.channel, way.address),),  # Another way takes the whole, cut anew for it.
-                tried=(),
-                attempts=0,
-                version=1,
-            )
-            desk.later(part)
-            desk.due(job.kind, part.id, desk.now, key=job.key, lane=job.lane)
-        words = replace(words, text=last)
-        await desk.store.change(letter, rendered=words, channel=way.channel, address=way.address)
-        desk.due(job.kind, letter.id, desk.now, key=job.key, lane=job.lane)
-        return None
-
     async def _reserve(self, desk: Desk, chosen: Sequence[_Chosen]) -> list[Sending]:
         """Reserve each letter's moment; what must wait longer falls due again then."""
         names = [name for one in chosen for name in bucket_names(one.way.channel, one.way.address)]
@@ -187,7 +160,7 @@ class Postman:
         pacer = await Pacer.read(desk.store, names)
         slow = Counter(one.letter.channel for chain in self._late.values() for one in chain)
         latest = desk.now + WAIT_AT_MOST
-        sendings = []
+        leaving: list[tuple[_Chosen, datetime]] = []
         for one in chosen:
             job, letter, way = one.job, one.letter, one.way
             channel = self._channels[way.channel]
@@ -200,21 +173,18 @@ class Postman:
                 way.channel, chat, channel.limits, desk.now, latest=latest, lane=letter.lane
             )
             if not reserved:
-                if one.is_marked and channel.limits.hides_repeats:
+                if one.is_marked and letter.rendered is not None and channel.limits.hides_repeats:
                     # It is not there yet: the next look must not take these words for a repeat.
                     await desk.store.change(letter, rendered=None)
                 desk.due(job.kind, letter.id, at, key=job.key, lane=job.lane)
                 continue
-            marked = await desk.store.change(
-                letter,
-                state=LetterState.sending,
-                attempts=letter.attempts + 1,
-                channel=way.channel,
-                address=way.address,
-            )
-            sendings.append(Sending(marked, job, channel, way.id, at, one.is_marked))
+            leaving.append((one, at))
         await pacer.write(desk.store)
-        return sendings
+        marked = await desk.store.change_each([(one.letter, _leaving(one)) for one, _ in leaving])
+        return [
+            Sending(letter, one.job, self._channels[one.way.channel], one.way.id, at, one.is_marked)
+            for letter, (one, at) in zip(marked, leaving, strict=True)
+        ]
 
     async def _hand_over(self, sendings: Sequence[Sending], now: datetime) -> None:
         """Letters to one person go one after the other, all others side by side; then the receipts are stored."""
@@ -277,8 +247,15 @@ class Postman:
             return Receipt(Outcome.unknown, reason=f"{type(error).__name__}: {error}"[:REASON_MAX])
 
 
-def _has_words_for(letter: Letter, way: Account) -> bool:
-    return letter.rendered is not None and letter.channel == way.channel
+def _leaving(one: _Chosen) -> dict[str, Any]:
+    """What fixes its words and says that it is on its way."""
+    return {
+        "state": LetterState.sending,
+        "rendered": one.words,
+        "attempts": one.letter.attempts + 1,
+        "channel": one.way.channel,
+        "address": one.way.address,
+    }
 
 
 async def _stop_spinner(sending: Sending, words: Rendered) -> None:
