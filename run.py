@@ -31,6 +31,7 @@ WHEELS = HERE / "wheels"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WHEEL_MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 LAST_WORDS_SECONDS = 10
+TEST_WORKERS_MAX = 8  # Each takes up to half a gigabyte.
 USAGE = """点到 Muster
   python3 run.py [--config FILE]         启动值班台；没有配置时为演示镇 / the desk, or the demonstration town
   python3 run.py check | import | …      值班台的其他命令 / the desk's other commands: run.py check --help
@@ -144,10 +145,12 @@ def test_steps(pytest_words: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def pytest_runs(words: list[str]) -> list[tuple[str, list[str]]]:
-    """What pytest is asked: all but the nights of kills on every core, then these; or just the words of the caller."""
+    """What pytest is asked: all but the nights of kills side by side, then these; or just the words of the caller."""
     if words:
         return [("tests", words)]
-    spread = ["-n", "auto", "--dist", "loadfile"]
+    # Most tests wait more than they work: two to a core.
+    workers = min(TEST_WORKERS_MAX, 2 * (os.cpu_count() or 1))
+    spread = ["-n", str(workers), "--dist", "loadfile"]
     return [("tests", ["-q", "-m", "not chaos", *spread]), ("kills", ["-q", "-m", "chaos"])]
 
 
