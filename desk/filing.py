@@ -1,5 +1,6 @@
 """Makes a draft an incident: number, suggested level, frozen ladder, clocks, first step due now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from incidents.occurred import read_occurred
 from roster.model import Officer, Unit
 
 TITLE_MAX = 40
+DRAFT_KEY = "draft/"
 NOT_A_TIME = ("impossible", "ambiguous", "future")  # Never guessed: the teller is asked.
 
 
@@ -33,6 +35,22 @@ class Taken:
     opened: bool = False
     silent: bool = False  # A later photo of an album: kept, not answered one by one.
     similar: tuple[str, ...] = ()
+
+
+def draft_key(draft_id: str) -> str:
+    """The event key of the report that a draft became."""
+    return f"{DRAFT_KEY}{draft_id}"
+
+
+def draft_subject(draft_id: str) -> str:
+    """What the duty log calls a report that is being told."""
+    return f"draft:{draft_id}"
+
+
+def told_as(reports: Iterable[Report]) -> list[str]:
+    """What the log calls these reports from while they were being told."""
+    keys = [one.event_key for one in reports if one.event_key.startswith(DRAFT_KEY)]
+    return [draft_subject(key.removeprefix(DRAFT_KEY)) for key in keys]
 
 
 async def file(desk: Desk, draft: Draft, officer: Officer) -> Taken:
@@ -72,7 +90,13 @@ async def _fold(desk: Desk, draft: Draft, into: Incident, officer: Officer) -> T
     """Kept whole as a follow-up of an incident that is paged already."""
     await desk.store.change(draft, state="sent", incident_id=into.id)
     report = await follow_up(
-        desk, into, officer, text=draft.text, place=draft.place, attachment_ids=draft.attachment_ids
+        desk,
+        into,
+        officer,
+        text=draft.text,
+        place=draft.place,
+        attachment_ids=draft.attachment_ids,
+        key=draft_key(draft.id),
     )
     await move_to_incident(desk, draft.attachment_ids, into.id)
     return Taken(incident=into, report=report)
@@ -136,7 +160,7 @@ def _first_report(desk: Desk, draft: Draft, incident: Incident, officer: Officer
         place=draft.place,
         attachment_ids=draft.attachment_ids,
         channel=draft.channel,
-        event_key=f"draft/{draft.id}",
+        event_key=draft_key(draft.id),
     )
 
 

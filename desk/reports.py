@@ -7,7 +7,7 @@ from typing import Any
 from desk.acknowledgements import reopen, reopened
 from desk.attachments import keep_files
 from desk.clocks import schedule_clocks, start_clocks
-from desk.filing import Taken, file
+from desk.filing import Taken, draft_key, draft_subject, file
 from desk.follow_ups import follow_up
 from desk.letters import tell
 from desk.model import Inbound, Setting
@@ -72,6 +72,7 @@ async def take(desk: Desk, message: Inbound, officer: Officer) -> Taken:
     asked_before = not message.text and bool(missing) and missing[0] in draft.asked
     asked = tuple(dict.fromkeys((*draft.asked, *missing[:1])))
     grown = replace(added, group=message.album or draft.group, asked=asked)
+    _note_earlier_point(desk, message, draft, grown)
     draft = await desk.store.change(draft, **_difference(draft, grown))
     if missing:
         return Taken(draft=draft, missing=missing, silent=is_more_of_album or asked_before)
@@ -113,7 +114,11 @@ async def cancel(desk: Desk, officer: Officer) -> Draft | None:
     if draft is None:
         return None
     desk.log(
-        "draft_cancelled", f"draft:{draft.id}", officer.id, text=draft.text, photos=len(draft.attachment_ids)
+        "draft_cancelled",
+        draft_subject(draft.id),
+        officer.id,
+        text=draft.text,
+        photos=len(draft.attachment_ids),
     )
     return await desk.store.change(draft, state="cancelled")
 
@@ -206,6 +211,18 @@ async def _new_draft(desk: Desk, message: Inbound, officer: Officer) -> Draft:
     return draft
 
 
+def _note_earlier_point(desk: Desk, message: Inbound, before: Draft, after: Draft) -> None:
+    """The newest point is the place; the one it replaced stays in the log, which the incident's page shows.
+
+    A live location that moves is an edited message: its way is not written down."""
+    old, new = before.place, after.place
+    if message.edited or old is None or new is None or old.lat is None:
+        return
+    if (old.lat, old.lon) != (new.lat, new.lon):
+        facts = {"lat": old.lat, "lon": old.lon, "text": old.text}
+        desk.log("point_replaced", draft_subject(before.id), before.officer_id, **facts)
+
+
 def _draft_due(desk: Desk, draft: Draft) -> None:
     desk.due("draft", draft.id, draft.due_at, key=f"draft:{draft.officer_id}", name=f"draft/{draft.id}")
 
@@ -217,9 +234,5 @@ async def _album_report(desk: Desk, message: Inbound, officer: Officer) -> Repor
     )
     if not sent:
         return None
-    found = await desk.store.find(Report, event_key=f"draft/{sent[0].id}", limit=1)
-    if not found:  # It was folded into an incident of its teller.
-        found = await desk.store.find(
-            Report, incident_id=sent[0].incident_id, reporter_id=officer.id, order=("-sequence",), limit=1
-        )
+    found = await desk.store.find(Report, event_key=draft_key(sent[0].id), limit=1)
     return found[0] if found else None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from desk.filing import told_as
 from desk.ports import Store
 from incidents.model import UNSIGNED_STATES, Attachment, Incident, LogLine, Report, ReportKind
 from roster.model import Officer
@@ -82,9 +83,15 @@ async def read_entries(
         )
         for report in reports
     ]
+    subjects = told_as(reports)
+    before = (
+        await store.find(LogLine, subject_in=subjects, order=("sequence",), limit=LINES_MAX)
+        if subjects
+        else []
+    )
     entries += [
         Entry(line.at, f"line-{line.sequence}", LOOKS.get(line.kind, ""), _say(screen, line))
-        for line in await view_lines(store, lines)
+        for line in await view_lines(store, [*before, *lines])
         if line.kind not in TOLD_BY_REPORT
     ]
     return sorted(entries, key=lambda entry: (entry.at, entry.report is None))

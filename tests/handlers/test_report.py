@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from desk.filing import told_as
 from incidents.model import (
     Attachment,
     AttachmentState,
     Category,
     Draft,
     Incident,
+    LogLine,
     Place,
     Report,
     ReportKind,
@@ -244,6 +246,28 @@ async def test_the_rest_of_an_album_whose_caption_said_it_all_joins_the_first_re
     report = await chat.the(Report)
     assert len(report.attachment_ids) == 5
     assert len(phone.shown) == 1
+
+
+async def test_a_second_point_is_the_place_and_the_first_stays_in_the_log(chat: Chat) -> None:
+    phone, other = chat["陈村"], replace(SPOT, lat=22.7, text="")
+    await phone.send_place(replace(SPOT, text="泰丰路口"))
+    await phone.send_place(other)
+    await phone.send_place(other)  # The same again replaces nothing.
+    await phone.say(FIRE)
+    place = (await chat.incident()).place
+    assert place is not None and (place.lat, place.lon) == (other.lat, other.lon)
+    line = await chat.the(LogLine, kind="point_replaced")
+    assert line.facts == {"lat": SPOT.lat, "lon": SPOT.lon, "text": "泰丰路口"}
+    assert told_as(await chat.find(Report)) == [line.subject]
+
+
+async def test_a_live_location_that_moves_while_words_are_awaited_writes_no_way_down(chat: Chat) -> None:
+    live = await chat["陈村"].send_place()
+    await chat["陈村"].edit(live, place=replace(SPOT, lat=22.7))
+    await chat["陈村"].say(FIRE)
+    place = (await chat.incident()).place
+    assert place is not None and place.lat == 22.7
+    assert await chat.logged("point_replaced") == []
 
 
 async def test_fault_36_a_report_stands_without_the_picture_that_could_not_be_fetched(chat: Chat) -> None:

@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from desk import reports
+from desk.model import Inbound
 from incidents.model import Attachment, Incident, LogLine, Place, Severity, State
 from roster.model import Officer, Result, RollCall, RollCallState
 from tests.web.pictures import jpeg
@@ -179,6 +181,16 @@ async def test_a_person_corrects_the_place_and_what_was_told_stays(world: World)
     assert now.place is not None and now.place.text == "绩东一社区泰丰路15号"
     html = words_of((await client.get(f"/incidents/{incident.number}")).text)
     assert "更正" in html and "地点：绩东一社区泰丰路15号" in html
+
+
+async def test_both_points_are_read_when_a_second_came_before_the_words(world: World) -> None:
+    told = Inbound("webchat", "e-1", "a-o-mei", "place", place=Place(22.6801, 113.2501), message_id="m-1")
+    async with world.door.open() as desk:
+        await reports.take(desk, told, await world.officer("o-mei"))
+    incident = await world.report("起火", Place(22.6741, 113.2402))
+    client = await world.signed_in("o-chen")
+    html = words_of((await client.get(f"/incidents/{incident.number}")).text)
+    assert "李小梅 先发的位置 22.6801, 113.2501" in html and "位置： 22.67410, 113.24020" in html
 
 
 async def test_nobody_hurt_claims_no_zeros_of_the_missing_and_the_trapped(world: World) -> None:
