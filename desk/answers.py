@@ -26,6 +26,7 @@ from desk.put_right import note_heard
 from desk.roll_calls import QUESTION, REMINDER
 from incidents.model import Place
 from incidents.places import believed
+from incidents.telling import tells_of_event
 from roster.model import Answer, Officer, Proof, Result, RollCall, Unit
 from roster.roll_call import Verdict, judge
 
@@ -258,8 +259,9 @@ def _tell(desk: Desk, taken: _Taken, standing: Sequence[Letter]) -> None:
         "at": at.isoformat(),
         "note": taken.note,
     }
-    # Whatever was taken as a reason may have been a cry for help.
-    choices = (Choice("danger", heard.answer.id),) if taken.note and taken.result is Result.excused else ()
+    # Whatever was taken as a reason may have been a cry for help; one that surely is has been reported.
+    is_doubtful = taken.result is Result.excused and bool(taken.note) and not tells_of_event(taken.note)
+    choices = (Choice("danger", heard.answer.id),) if is_doubtful else ()
     notice = Notice("answer_recorded", facts, choices)
     if message.kind == "choice" and message.message_id and message.private:
         amend_tapped(desk, message, notice, officer_id=officer_id, subject=heard.subject)

@@ -35,7 +35,9 @@ class Inbound:
     channel: str
     event_id: str  # The platform's own id of this event; unique within the channel.
     address: str  # Who, in the channel's terms; replies go there.
-    kind: str  # "text", "choice", "start", "media", "place", "edit", "other"
+    kind: (
+        str  # "text", "choice", "start", "media", "place", "edit", "other"; "aside" is words after a command
+    )
     sent_at: datetime | None = None
     sender_name: str = ""
     text: str = ""

@@ -12,7 +12,7 @@ PRUNE = "prune"
 NIGHT = time(3, 40)  # Between the watches, and not with the backup.
 PAGE = 200
 KEPT_FOR = timedelta(days=7)  # After the matter has ended, or since the mark was made.
-TIMED = ("asked", "stranger", "start")  # Marks whose value holds the moment they were made.
+TIMED = ("asked", "stranger", "start", "aside")  # Marks whose value holds the moment they were made.
 FAMILIES = (*TIMED, "clock", "passcode", "danger")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from desk.letters import reply
 from desk.model import Inbound, Notice
 from desk.ports import Desk
+from incidents.intake import says_something
 from incidents.telling import tells_of_event
 from roster.model import Officer
 
@@ -68,19 +69,30 @@ def signs_of(flow: Flow) -> list[str]:
 def split_command(message: Inbound) -> tuple[Inbound, Inbound | None]:
     """The command alone, and what else came with it when that tells of an event or is more than words.
 
-    Whoever writes /mine and a cry for help after it is answered, and reported."""
+    Whoever writes /mine and a cry for help after it is answered, and reported. Other words after a command that
+    takes none are an aside: their sender is asked what they are."""
     first, *rest = message.text.split(maxsplit=1) or [""]
     is_start = message.kind == "start"
     words = message.text if is_start else rest[0] if rest else ""
     is_command = is_start or (message.kind in ("text", "media", "place") and first.startswith("/"))
-    is_event = tells_of_event(words)
-    if not (is_command or first in LEADS) or not (is_event or message.files or message.place):
+    if not (is_command or first in LEADS):
         return message, None
-    name = "" if is_start else first.partition("@")[0].lower()
-    code = "" if is_event else words  # A code may follow 绑定, and a picture come with it.
+    name = "" if is_start else _names(first)
+    takes_code = is_start or first in LEADS or name == "/start"
+    is_event, has_more = tells_of_event(words), bool(message.files or message.place)
+    is_said = is_event or (says_something(words) and not takes_code)
+    if not (is_said or has_more):
+        return message, None
+    code = "" if is_said else words  # A code may follow 绑定, and a picture come with it.
     kind = "start" if is_start else "text"
     alone = replace(message, kind=kind, text=f"{name} {code}".strip(), files=(), place=None)
-    return alone, replace(message, kind="media" if message.files else "text", text=words if is_event else "")
+    kind = "media" if message.files else "text" if is_event or has_more else "aside"
+    return alone, replace(message, kind=kind, text=words if is_said else "")
+
+
+def _names(first: str) -> str:
+    """The command that a first word is: in a group it may carry the bot's name."""
+    return first.partition("@")[0].lower()
 
 
 def _refuse_doubles(flows: list[Flow]) -> None:

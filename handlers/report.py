@@ -6,7 +6,7 @@ from dataclasses import replace
 from desk import answers, reports
 from desk.answers import Given
 from desk.letters import tell
-from desk.model import Inbound, Notice
+from desk.model import Choice, Inbound, Notice, Setting
 from desk.ports import Desk
 from desk.said import draft_of, report_of
 from handlers import chatter, reporting
@@ -18,6 +18,7 @@ from roster.model import Account, Officer, Proof
 
 STARTS = ("/report", "报送", "上报")
 COMMAND = re.compile(r"/[A-Za-z_]\w*(@\w+)?(\s|$)")
+ASIDE, ASIDE_SHOWN_MAX = "aside", 200
 MOVED_METRES = 100.0  # A live location that moves less says nothing new.
 
 
@@ -25,6 +26,9 @@ async def hear(desk: Desk, message: Inbound, officer: Officer) -> None:
     """Take whatever came: a start, a piece of a report, a follow-up, a correction."""
     if message.kind == "choice":
         await _pressed(desk, message, officer)
+        return
+    if message.kind == "aside":
+        await _ask_if_event(desk, message, officer)
         return
     started, message = _without_start(message)
     if message.place is not None:
@@ -70,7 +74,34 @@ async def _pressed(desk: Desk, message: Inbound, officer: Officer) -> None:
     elif message.verb == "trouble":
         await _trouble(desk, message, officer)
         return
+    elif message.verb == "event":
+        words = await _aside_of(desk, message, officer)
+        if words:
+            await reporting.take(desk, replace(message, kind="text", text=words, verb="", ref=""), officer)
+            return
     say(desk, message, officer, Notice("choice_stale", {}))
+
+
+async def _ask_if_event(desk: Desk, message: Inbound, officer: Officer) -> None:
+    """Words after a command that may tell of danger in a way nobody foresaw: kept, and reported at one press."""
+    if chatter.says_nothing(message):
+        return
+    words = message.text[: desk.policy.limits.text_max]
+    aside = Setting(f"{ASIDE}/{desk.new_id()}", f"{desk.now.isoformat()} {officer.id} {words}")
+    await desk.store.add(aside)
+    desk.log("aside_kept", f"officer:{officer.id}", officer.id, text=words[:500])
+    choices = (Choice("event", aside.id.removeprefix(f"{ASIDE}/")),)
+    say(desk, message, officer, Notice("aside_kept", {"text": words[:ASIDE_SHOWN_MAX]}, choices))
+
+
+async def _aside_of(desk: Desk, message: Inbound, officer: Officer) -> str:
+    """The words of an aside, once, for whoever wrote them."""
+    kept = None if message.stale else await desk.store.get(Setting, f"{ASIDE}/{message.ref}")
+    _at, by, words = kept.value.split(" ", 2) if kept else ("", "", "")
+    if kept is None or by != officer.id:
+        return ""
+    await desk.store.remove(Setting, [kept.id])
+    return words
 
 
 async def _trouble(desk: Desk, message: Inbound, officer: Officer) -> None:
@@ -151,7 +182,7 @@ flow = Flow(
     hear,
     commands=("report",),
     leads=("报送", "上报"),
-    verbs=("separate", "trouble"),
+    verbs=("separate", "trouble", "event"),
     wants=wants,
     rank=900,
 )

@@ -109,6 +109,8 @@ async def _said(desk: Desk, message: Inbound, officer: Officer) -> None:
         await _trouble(desk, message, officer, owed, reading.reason)
     elif reading.kind == "excused":
         await answers.excuse(desk, message, officer, owed[0], reading.reason)
+        if tells_of_event(reading.reason):  # An excuse, and a report as well.
+            await report.hear(desk, replace(message, text=reading.reason), officer)
     else:
         await _present(desk, message, officer, owed, reading.passcode)
 

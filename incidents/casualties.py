@@ -50,8 +50,10 @@ _CALLS = (
 MAYBE_TRAPPED = re.compile(
     rf"(?:有|听[到见])[^,，。;；!！?？、\n]{{0,3}}人[^,，。;；!！?？\n]{{0,10}}{_CALLS}|救命|(?:里面|屋里|楼上|车里|水里|井下)(?:还|好像|可能|似乎)?有[^,，。;；]{{0,2}}人"
     r"|有[^,，。;；!！?？、\n]{0,3}人[^,，。;；!！?？\n]{0,4}(?:在|还在)(?:里面|屋里|楼上|车里|水里|井下)"
+    r"|(?:人|人员|群众|居民|村民|老人|小孩|孩子|学生|工人|乘客|司机)[^,，。;；!！?？、\n]{0,4}"
+    r"(?:下不来|出不来|上不来|逃不出|跑不出|困住了|被困|被埋|被压)"
 )
-NOBODY_BEFORE = re.compile(r"(?:没|没有|无|未|(?:没有?|未)(?:发现|见到?|听说))$")
+NOBODY_BEFORE = re.compile(r"(?:没|没有|无|未|(?:没有?|未)(?:发现|见到?|听说))(?:有|任何|一个|其他|其它)?$")
 CLAUSES = re.compile(r"[,，。.;；!！?？、\n]+(?!\d)|(?<!\d)[,，]")
 SCALE = {"百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
@@ -118,7 +120,7 @@ def is_known(casualties: Casualties | None) -> bool:
 def maybe_trapped(text: str) -> bool:
     """Whether a text hints that people are shut in somewhere without saying how many."""
     line = fold(text)
-    return any(not NOBODY_BEFORE.search(line[: found.start()][-4:]) for found in MAYBE_TRAPPED.finditer(line))
+    return any(not NOBODY_BEFORE.search(line[: found.start()][-6:]) for found in MAYBE_TRAPPED.finditer(line))
 
 
 def _read_clause(clause: str, carried: int | None, counts: dict[str, int]) -> int | None:

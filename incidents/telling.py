@@ -9,7 +9,7 @@ from incidents.numerals import fold
 from incidents.places import place_words, stated_place
 
 _CRIES = re.compile(
-    r"救命|求救|呼救|快来|快点来|快派|速来|速派|请派|赶[快紧](?:来|派)|火速|告急|急需|顶不住|撑不住|出人命|出大事|出事了|"
+    r"救命|救救|求救|呼救|快来|快点来|快派|速来|速派|请派|赶[快紧](?:来|派)|火速|告急|急需|顶不住|撑不住|出人命|出大事|出事了|"
     r"不好了|(?:请求?|需要|求)(?:市里|上级|紧急)?(?:支援|增援|救援|派人|派车)|(?<![A-Za-z0-9/])(?:help|sos)(?![A-Za-z0-9])",
     re.IGNORECASE,
 )

@@ -136,6 +136,7 @@ BUTTONS = {
     "present": "nnnnnnnn",
     "excused": "nnnnnnnn",
     "danger": "nnnnnnnn",
+    "event": "nnnnnnnn",
     "separate": "nnnnnnnn",
     "trouble": "yyyyyyyy",
 }

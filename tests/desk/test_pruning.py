@@ -56,3 +56,12 @@ async def test_many_marks_go_page_by_page_and_the_next_night_is_put_once(chat: C
     assert not {"start/t/old", "passcode/nobody"} & left and len(await kept(chat, "stranger")) == 1
     [again] = [one for one in await chat.find(Job) if one.kind == "prune"]
     assert again.due_at > chat.clock.now()
+
+
+async def test_words_after_a_command_are_forgotten_a_week_after_nobody_pressed(chat: Chat) -> None:
+    await begin(chat)
+    await chat["陈村"].say("/status 三楼那边不太对劲")
+    await chat.pass_minutes(24 * 60)
+    assert await kept(chat, "aside")
+    await chat.pass_minutes(8 * 24 * 60)
+    assert await kept(chat, "aside") == []

@@ -4,6 +4,7 @@ import pytest
 
 from desk.model import InboxRow
 from incidents.model import Attachment, Draft, Incident, Report, ReportKind, State
+from roster.model import Result
 from tests.handlers.chat import Chat
 from tests.handlers.roll_calls import call
 
@@ -205,10 +206,32 @@ async def test_a_command_under_a_picture_keeps_the_picture(chat: Chat) -> None:
     assert chat["陈村"].saw("状态")
 
 
-async def test_a_command_with_other_words_after_it_is_only_answered(chat: Chat) -> None:
-    for text in ("/mine 谢谢", "/help 签收", "/status@muster_bot"):
+async def test_a_command_with_courtesies_after_it_is_only_answered(chat: Chat) -> None:
+    for text in ("/mine 谢谢", "/help 你好", "/status@muster_bot", "/status 1"):
         await chat["陈村"].say(text)
+    assert len(chat["陈村"].shown) == 4
+    assert await chat.find(Draft) == [] and await chat.logged("aside_kept") == []
+
+
+@pytest.mark.parametrize("command", ["/mine", "/help", "/status@muster_bot", "/rollcall", "/foo"])
+async def test_other_words_after_a_command_are_asked_about_and_reported_at_one_press(
+    chat: Chat, command: str
+) -> None:
+    await chat["陈村"].say(f"{command} 三楼那边不太对劲")
     assert await chat.find(Draft) == []
+    card = chat["陈村"].card("命令后面", "三楼那边不太对劲")
+    assert card.verbs == ["event"] and await chat.logged("aside_kept") == [{"text": "三楼那边不太对劲"}]
+    await chat["马同"].press_token(card.choices[0][1])  # Not theirs.
+    await chat["陈村"].press(card, "event")
+    await chat["陈村"].press(card, "event")
+    assert (await chat.the(Draft)).text == "三楼那边不太对劲"
+    assert chat["陈村"].saw("这个按钮已经过时") and chat["马同"].saw("这个按钮已经过时")
+
+
+async def test_words_under_a_picture_go_with_it_though_a_command_stands_before(chat: Chat) -> None:
+    await chat["陈村"].photo("/status 三楼那边不太对劲")
+    draft = await chat.the(Draft)
+    assert (draft.text, len(draft.attachment_ids)) == ("三楼那边不太对劲", 1)
 
 
 async def test_danger_told_by_whoever_holds_the_own_report_is_a_report_that_others_hear(chat: Chat) -> None:
@@ -248,3 +271,19 @@ async def test_danger_is_no_reason_for_an_absence(chat: Chat, text: str) -> None
     await chat["邓值"].press(chat["邓值"].card("免点"), "excused")
     await chat["邓值"].say(text)
     assert (await chat.the(Draft)).text == text
+
+
+@pytest.mark.parametrize("text", ["免点 后山滑坡了", "请假，北镇一村着火了", "三楼的人下不来，请假"])
+async def test_an_excuse_that_tells_of_an_event_is_an_excuse_and_a_report(chat: Chat, text: str) -> None:
+    await call(chat)
+    await chat["邓值"].say(text)
+    assert (await chat.answers())["邓值"].result is Result.excused
+    assert len(await told(chat)) == 1 and (await told(chat))[0] in text
+    assert chat["邓值"].card("免点").verbs == []  # It is reported already.
+
+
+async def test_so_is_one_that_comes_when_the_answer_was_given_before(chat: Chat) -> None:
+    await call(chat)
+    await chat["邓值"].say("到")
+    await chat["邓值"].say("免点 后山滑坡了")
+    assert len(await told(chat)) == 1

@@ -20,6 +20,9 @@ from incidents.telling import outcome_fault, read_telling, tells_of_event
         "一棵树倒了",
         "水漫进来了",
         "SOS",
+        "三楼的人下不来",
+        "五楼的老人出不来了",
+        "救救我们",
     ],
 )
 def test_a_kind_people_harmed_a_cry_or_a_place_where_something_happens_tells_of_an_event(text: str) -> None:
@@ -36,6 +39,8 @@ def test_a_kind_people_harmed_a_cry_or_a_place_where_something_happens_tells_of_
         "马同",
         "没有人受伤",
         "没有人被困",
+        "没有任何人员被困",
+        "楼上的人都下来了",
         "家里有急事",
         "马上派车",
         "报告",

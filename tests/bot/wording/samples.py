@@ -243,6 +243,7 @@ def _reports(add: Any) -> None:
     add("report_added correction", {**added, "report": "correction"})
     add("report_added to an ended one", {**added, "state": "closed"}, Choice("separate", ID), REOPEN)
     add("courtesy")
+    add("aside_kept", {"text": "三楼那边不太对劲"})
     add("draft_cancelled")
     add("nothing_to_cancel")
     add("attachment_missing", {"number": NUMBER, "what": "photo", "fault": "too_big"})
