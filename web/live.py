@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from desk.ports import Door
 from incidents.model import LogLine
@@ -24,6 +25,7 @@ READ_AFRESH_SECONDS = 0.1
 READ_ANYWAY_SECONDS = 1.0  # Another process may have written without ringing our bell.
 LINES_KEPT = 500
 NEVER = -1
+RETRY_SECONDS = 60
 BATCH_MAX = 200
 STREAM_MINUTES_MAX = 10  # The browser comes back by itself, so no stream can hold a stopping server for long.
 
@@ -84,19 +86,36 @@ class Feed:
             self._read_at, self._rings = now, rings
 
 
+class CountedStream(StreamingResponse):
+    """A stream that counts for whoever opened it from its first byte to its last."""
+
+    def __init__(self, events: AsyncIterator[str], counts: Counter[str], whose: str) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._counts, self._whose = counts, whose
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._counts[self._whose] += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._counts[self._whose] -= 1
+            self._counts += Counter()  # Those at zero are forgotten.
+
+
 class Live:
     """The open streams."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._feed = Feed(screen.door)
-        self._open = 0
+        self._open: Counter[str] = Counter()  # By the person, or the address of whoever need not sign in.
         self.closing = asyncio.Event()
 
     @property
     def count(self) -> int:
         """How many streams are open."""
-        return self._open
+        return self._open.total()
 
     def close(self) -> None:
         """End every stream now; called when the desk stops."""
@@ -104,36 +123,40 @@ class Live:
         self._screen.door.bell.ring()
 
     async def stream(self, request: Request, viewer: Viewer) -> Response:
-        """A stream from now, or from the line after Last-Event-ID."""
-        if self._open >= self._screen.settings.streams_max:
-            raise HTTPException(503)
+        """A stream from now, or from the line after Last-Event-ID; 429 with the reason when one person has too many."""
         said = request.headers.get("last-event-id") or request.query_params.get("after", "")
         is_number = said.isascii() and said.isdigit() and len(said) < 16
         start = int(said) if is_number else await self._feed.newest()
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(viewer, start), media_type="text/event-stream", headers=headers)
+        settings = self._screen.settings
+        if self.count >= settings.streams_max:
+            raise HTTPException(503)
+        whose = viewer.officer.id if viewer.officer else f"@{request.client.host if request.client else ''}"
+        if self._open[whose] >= settings.streams_per_person_max:
+            return self._too_many(request, settings.streams_per_person_max)
+        return CountedStream(self._events(viewer, start), self._open, whose)
+
+    def _too_many(self, request: Request, most: int) -> Response:
+        message = self._screen.words["live"]["too_many"].format(max=most)
+        error = {"code": "too_many_streams", "message": message, "id": request.state.request_id}
+        return JSONResponse({"error": error}, 429, {"Retry-After": str(RETRY_SECONDS)})
 
     async def _events(self, viewer: Viewer, sequence: int) -> AsyncIterator[str]:
         bell, clock = self._screen.door.bell, self._screen.door.clock
         ends_at = clock.now() + timedelta(minutes=STREAM_MINUTES_MAX)
-        self._open += 1
-        try:
-            yield f"retry: 1500\nid: {sequence}\nevent: hello\ndata: {{}}\n\n"
-            while clock.now() < ends_at and not self.closing.is_set():
-                if not await self._screen.sessions.is_good(viewer):
-                    yield "event: signed_out\ndata: {}\n\n"
-                    return
-                lines, rings = await self._feed.after(sequence)
-                if lines:
-                    sequence = lines[-1].sequence
-                    yield await self._write(viewer, lines)
-                    continue
-                if await bell.wait(HEARTBEAT_SECONDS, since=rings):
-                    await self._settle()
-                else:
-                    yield ": still here\n\n"
-        finally:
-            self._open -= 1
+        yield f"retry: 1500\nid: {sequence}\nevent: hello\ndata: {{}}\n\n"
+        while clock.now() < ends_at and not self.closing.is_set():
+            if not await self._screen.sessions.is_good(viewer):
+                yield "event: signed_out\ndata: {}\n\n"
+                return
+            lines, rings = await self._feed.after(sequence)
+            if lines:
+                sequence = lines[-1].sequence
+                yield await self._write(viewer, lines)
+                continue
+            if await bell.wait(HEARTBEAT_SECONDS, since=rings):
+                await self._settle()
+            else:
+                yield ": still here\n\n"
 
     async def _settle(self) -> None:
         """Let what belongs together be written first; not at all when the desk stops."""

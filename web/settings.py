@@ -25,6 +25,7 @@ class WebSettings:
     body_bytes_max: int = 64 * 1024
     body_seconds_max: float = 20
     streams_max: int = 200
+    streams_per_person_max: int = 20
     session_idle_hours: float = 12
     session_hours_max: float = 72
     code_minutes: float = 10

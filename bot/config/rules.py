@@ -126,6 +126,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "web.body_bytes_max": (between(1_024, 64 * 1024 * 1024),),
     "web.body_seconds_max": (between(1, 600),),
     "web.streams_max": (between(1, 10_000),),
+    "web.streams_per_person_max": (between(1, 10_000),),
     "web.session_idle_hours": (between(0.05, 24 * 31),),
     "web.session_hours_max": (between(0.05, 24 * 366),),
     "web.code_minutes": (between(1, 60),),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -90,7 +90,8 @@ async def test_an_ended_session_ends_its_stream(world: World) -> None:
     async with listening(client) as listener:
         other = world.client(cookies=dict(client.cookies))
         await world.press(other, "/sign-out")
-        assert (await listener.event())[1] == "signed_out"
+        while (last := (await listener.event())[1]) != "signed_out":
+            assert last in ("line", "pass")  # What was being read when the session ended.
 
 
 async def test_streams_are_bounded_and_pages_still_answer(tmp_path: Path) -> None:
@@ -104,6 +105,36 @@ async def test_streams_are_bounded_and_pages_still_answer(tmp_path: Path) -> Non
         async with asyncio.timeout(10):
             while (await client.get("/metrics")).text.find("muster_live_streams 0.0") < 0:
                 await asyncio.sleep(0.02)
+
+
+async def test_one_person_s_streams_are_bounded_and_leave_room_for_others(tmp_path: Path) -> None:
+    async with open_world(tmp_path, streams_max=8, streams_per_person_max=3) as world:
+        greedy, again, other = [await world.signed_in(who) for who in ("o-chen", "o-chen", "o-jian")]
+        async with AsyncExitStack() as opened:
+            for client in (greedy, greedy, again):  # Another sign-in of the same person counts as well.
+                await opened.enter_async_context(listening(client))
+            refused = await again.get("/live")
+            assert refused.status_code == 429 and refused.headers["retry-after"]
+            error = refused.json()["error"]
+            assert error["code"] == "too_many_streams" and "最多 3 个" in error["message"]
+            await opened.enter_async_context(listening(other))
+            assert (await greedy.get("/board")).status_code == 200
+        async with asyncio.timeout(10):
+            while (await greedy.get("/metrics")).text.find("muster_live_streams 0.0") < 0:
+                await asyncio.sleep(0.02)
+        async with listening(greedy):  # Those that ended are not counted any more.
+            pass
+
+
+async def test_many_at_the_same_moment_are_no_more_than_many_one_by_one(tmp_path: Path) -> None:
+    async with open_world(tmp_path, streams_per_person_max=3) as world:
+        client = await world.signed_in("o-chen", limits=httpx.Limits(max_connections=20))
+        requests = [client.build_request("GET", "/live") for _ in range(12)]
+        answers = await asyncio.gather(*(client.send(one, stream=True) for one in requests))
+        statuses = sorted(one.status_code for one in answers)
+        for one in answers:
+            await one.aclose()
+    assert statuses == [200] * 3 + [429] * 9
 
 
 async def test_a_stopping_desk_ends_every_stream_at_once(tmp_path: Path) -> None:
