@@ -148,7 +148,9 @@ class Screen:
             }
             if status == 401:
                 headers["WWW-Authenticate"] = "Bearer"
-            return JSONResponse({"error": error}, status, headers)
+            # The phone page shows its own people the reason, as all its refusals have it.
+            told = {"code": error["code"], "reason": self.words["fault"][key]} if _is_phone(request) else {}
+            return JSONResponse({**told, "error": error}, status, headers)
         html = self.render(
             "fault.html", status=status, sentence=self.words["fault"][key], request_id=request_id
         )
@@ -184,6 +186,10 @@ def own_path(path: str) -> str:
 
 def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _is_phone(request: Request) -> bool:
+    return request.url.path.startswith("/chat/")
 
 
 def _wants_json(request: Request) -> bool:

@@ -371,6 +371,22 @@ async def test_http_a_10_mb_body_is_refused_early(world: World) -> None:
         assert is_said_plainly(answer)
 
 
+async def test_http_what_is_too_large_is_said_in_words_to_people_and_with_a_reason_to_programs(
+    world: World,
+) -> None:
+    client, huge = await world.signed_in("o-jian"), {"Content-Length": str(40 * 1024 * 1024)}
+    page = await client.post("/roll-calls/start", content=b"x" * 100_000)
+    assert page.status_code == 413 and "内容太大，没有收下。" in page.text
+    phone = await client.post(
+        "/chat/t/files", headers={**huge, "Accept": "*/*"}, content=bytes(40 * 1024 * 1024)
+    )
+    assert phone.status_code == 413
+    told = phone.json()
+    assert told["code"] == told["error"]["code"] == "too_large" and "内容太大，没有收下。" in told["reason"]
+    program = await client.post("/api/v1/incidents", headers=huge, content=bytes(40 * 1024 * 1024))
+    assert program.status_code == 413 and program.json().keys() == {"error"}
+
+
 async def test_http_a_body_of_unknown_length_is_cut_off(world: World) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(2000):
