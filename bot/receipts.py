@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,8 @@ from bot import delivery
 from bot.pacing import Pacer, bucket_names
 from bot.sending import REASON_MAX, Outcomes, Sending
 from bot.ways import mark
-from desk import enrolment, escalations
+from desk import acknowledgements, enrolment, escalations
+from desk.letters import amend
 from desk.model import Lane, Letter, LetterState, Outcome, Receipt
 from desk.ports import Desk, Door, Stale, Unavailable, WorkQueue
 from roster.model import Account
@@ -99,6 +100,7 @@ class Receipts:
         if not as_marked:
             letters = {one.id: one for one in await desk.store.find(Letter, id_in=list(letters))}
         arrived = []
+        overtaken = await acknowledgements.answers_that_came_first(desk, _pages_sent(letters, outcomes))
         for sending, receipt in outcomes:
             letter = letters.get(sending.letter.id)
             if letter is None or letter.attempts != sending.letter.attempts:
@@ -113,8 +115,17 @@ class Receipts:
                 arrived.append((letter, {**changes, "reason": ""}))
             else:
                 await _write_down(desk, letter, sending, receipt)
-        await desk.store.change_each(arrived)
+        for letter in await desk.store.change_each(arrived):
+            if letter.id in overtaken:
+                amend(desk, letter, overtaken[letter.id])
         await pacer.write(desk.store)
+
+
+def _pages_sent(letters: Mapping[str, Letter], outcomes: Outcomes) -> list[Letter]:
+    """The pages that stand on a phone now."""
+    ids = [sending.letter.id for sending, receipt in outcomes if receipt.outcome is Outcome.sent]
+    found = [letters[one] for one in ids if one in letters]
+    return [one for one in found if one.kind == escalations.PAGE and not one.amends]
 
 
 def late_job(letter: Letter) -> str:

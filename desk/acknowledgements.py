@@ -1,15 +1,16 @@
 """Takes signatures: 签收, 转办, 办结; tells the reporter and the earlier rungs, and amends their cards."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from desk.clocks import start_clocks
 from desk.escalations import PAGE, page_facts
 from desk.letters import amend, cards, tell, withdraw
-from desk.model import Choice, Notice
+from desk.model import Choice, Letter, Notice
 from desk.permissions import Action, require
 from desk.ports import Desk
 from incidents import deadlines, lifecycle
-from incidents.model import Incident, Report, ReportKind, State
+from incidents.model import UNSIGNED_STATES, Incident, LogLine, Report, ReportKind, State
 from roster.model import Officer
 
 
@@ -23,16 +24,9 @@ async def sign(desk: Desk, incident_id: str, officer: Officer, note: str = "") -
     desk.log(
         "signed", subject, officer.id, number=incident.number, by=officer.name, step=incident.step, **said
     )
-    facts = {
-        **await page_facts(desk, signed),
-        "by": officer.name,
-        "by_phone": officer.phone,
-        "at": desk.now.isoformat(),
-    }
-    choices = (Choice("close", incident.id), Choice("hand", incident.id))
+    facts = await _signed_facts(desk, signed, officer)
     for card in await withdraw(desk, subject, [PAGE]):
-        mine = card.officer_id == officer.id
-        amend(desk, card, Notice("page_signed", {**facts, "mine": mine}, choices if mine else ()))
+        amend(desk, card, _page_signed(signed, facts, card.officer_id))
     if incident.reporter_id and incident.reporter_id != officer.id:
         tell(desk, incident.reporter_id, Notice("reporter_signed", facts), subject=subject)
     return signed
@@ -113,6 +107,29 @@ async def close(
     return report
 
 
+async def answers_that_came_first(desk: Desk, pages: Sequence[Letter]) -> dict[str, Notice]:
+    """What those of these pages must say instead that were still on their way when somebody signed or ended it.
+
+    The incidents stay as they are until this transaction ends, so that nobody signs between this look and the
+    pages being written down as sent: whoever signs afterwards finds and changes them."""
+    asked = {page.id: choice.ref for page in pages for choice in page.choices if choice.verb == "sign"}
+    if not asked:
+        return {}
+    incidents = {one.id: one for one in await desk.store.hold(Incident, list(asked.values()))}
+    notices: dict[str, Notice] = {}
+    for page in pages:
+        incident = incidents.get(asked.get(page.id, ""))
+        if incident is None or incident.state in UNSIGNED_STATES:
+            continue
+        if incident.state is State.verifying:
+            signer = await desk.store.get(Officer, incident.signed_by)
+            facts = await _signed_facts(desk, incident, signer)
+            notices[page.id] = _page_signed(incident, facts, page.officer_id)
+        else:
+            notices[page.id] = Notice("page_closed", await _ended_facts(desk, incident))
+    return notices
+
+
 async def check_close(desk: Desk, incident_id: str, officer: Officer) -> None:
     """Raise what `close` would raise, before anybody is asked for an outcome."""
     incident = await _read(desk, incident_id)
@@ -141,6 +158,34 @@ async def reopen(desk: Desk, incident_id: str, officer: Officer) -> Incident:
         facts = {"number": incident.number, "by": officer.name, "by_phone": officer.phone}
         tell(desk, incident.reporter_id, Notice("reporter_reopened", facts), subject=subject)
     return opened
+
+
+async def _signed_facts(desk: Desk, incident: Incident, signer: Officer | None) -> dict[str, object]:
+    return {
+        **await page_facts(desk, incident),
+        "by": signer.name if signer else "",
+        "by_phone": signer.phone if signer else "",
+        "at": (incident.signed_at or desk.now).isoformat(),
+    }
+
+
+def _page_signed(incident: Incident, facts: dict[str, object], reader_id: str) -> Notice:
+    mine = reader_id == incident.signed_by
+    choices = (Choice("close", incident.id), Choice("hand", incident.id)) if mine else ()
+    return Notice("page_signed", {**facts, "mine": mine}, choices)
+
+
+async def _ended_facts(desk: Desk, incident: Incident) -> dict[str, object]:
+    """As the log's last word on it has them."""
+    subject = f"incident:{incident.id}"
+    lines = await desk.store.find(LogLine, subject=subject, kind="closed", order=("-sequence",), limit=1)
+    return {
+        **await page_facts(desk, incident),
+        "by": lines[0].facts.get("by", "") if lines else "",
+        "outcome": incident.outcome,
+        "state": incident.state.value,
+        "at": (incident.closed_at or desk.now).isoformat(),
+    }
 
 
 def _ended(incident: Incident, officer: Officer, outcome: str, desk: Desk, state: State) -> Incident:

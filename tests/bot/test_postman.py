@@ -12,7 +12,7 @@ import pytest
 
 from bot import postman as module
 from bot.receipts import LATE_AFTER
-from desk import escalations
+from desk import acknowledgements, escalations
 from desk.board_troubles import read_troubles
 from desk.letters import amend, amend_tapped, reply, tell
 from desk.model import Choice, Inbound, Job, Lane, Letter, LetterState, Notice, Outcome, Receipt
@@ -210,6 +210,39 @@ async def test_what_a_hiding_channel_may_have_shown_is_marked_on_another(tmp_pat
         [said] = machine.lines["other"].texts("甲")
         assert said.startswith(REPEAT)
         assert not any(one.text.startswith(REPEAT) for one in machine.lines["line"].handed)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [("sign", "乙 已签收"), ("mine", "您已签收"), ("close", "已办结（乙"), ("hand", "")]
+)
+async def test_a_page_on_its_way_while_somebody_signs_loses_its_button_when_it_arrives(
+    machine: Machine, what: str, said: str
+) -> None:
+    await add_incident(machine)
+    gate = asyncio.Event()
+    machine.lines["line"].plan("甲", gate)
+    letter = await owe_page(machine)
+    async with machine.running():
+        await machine.until(lambda rows: rows[0].state is LetterState.sending, Letter, id=letter)
+        async with machine.door.open() as desk:
+            signer = await desk.store.get(Officer, "甲" if what == "mine" else "乙")
+            assert signer is not None
+            if what == "hand":
+                await acknowledgements.hand_on(desk, "i", signer, "甲")
+            else:
+                await acknowledgements.sign(desk, "i", signer)
+            if what == "close":
+                await acknowledgements.close(desk, "i", signer, "已扑灭")
+        gate.set()
+        await machine.settled(letter)
+        await machine.at_rest()
+    shown = [one for one in machine.lines["line"].arrived if one.address == "甲"]
+    changes = [one for one in shown if one.amends == f"{letter}@甲"]
+    if what == "hand":  # Nobody has signed: the button must stay.
+        assert changes == [] and all("sign:i" in str(one.choices) for one in shown)
+    else:
+        assert len(changes) == 1 and said in changes[0].text
+        assert "sign:i" not in str(changes[0].choices)
 
 
 async def test_whoever_was_replaced_meanwhile_writes_nothing(machine: Machine) -> None:
