@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -204,6 +205,17 @@ def _warnings(config: Config, said: Said, path: Path | None, tables: Mapping[str
         found.append(Fault(str(path), "open_secret", {"path": path}))
     if not is_loopback(config.web.host) and not config.web.is_https:
         found.append(Fault("[web] host", "open_network", {"host": config.web.host}))
+    for proxy in config.web.trusted_proxies:
+        if not _is_address(proxy):
+            found.append(Fault("[web] trusted_proxies", "no_proxy", {"proxy": shown(proxy)}))
     if not config.demonstration and not config.live_channels and not config.webchat.enabled:
         found.append(Fault("[webchat] enabled", "no_way"))
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -447,6 +447,18 @@ def test_an_open_port_without_https_and_a_desk_that_reaches_nobody_are_warned_of
     assert "enabled = true" in read(tmp_path, alone).warnings[0]
 
 
+def test_a_trusted_proxy_that_is_no_address_is_warned_of(tmp_path: Path) -> None:
+    wrong = read(
+        tmp_path, "[web]\ntrusted_proxies = ['*', '127.0.0.1', '::1', '10.0.0.0/8', 'caddy']"
+    ).warnings
+    assert [one.partition("trusted_proxies：")[2].split(" ")[0] for one in wrong] == [
+        '"*"',
+        '"10.0.0.0/8"',
+        '"caddy"',
+    ]
+    assert all("127.0.0.1" in one for one in wrong)
+
+
 def test_paths_are_seen_from_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()

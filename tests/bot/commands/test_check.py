@@ -34,6 +34,13 @@ def test_an_office_before_its_first_start_is_sound_and_left_alone(cli: Cli) -> N
     assert not (cli.folder / "data").exists()
 
 
+def test_a_proxy_that_is_trusted_by_no_address_is_warned_of(cli: Cli) -> None:
+    cli.write("trusted_proxies = ['*']\n")
+    done = cli("check", "--json")
+    [told] = [one for one in done.json["checks"] if one["part"] == "config" and one["state"] == "warning"]
+    assert done.code == 0 and '"*"' in told["text"]
+
+
 async def test_a_staffed_office_that_reaches_everybody_is_sound(cli: Cli) -> None:
     await fill(cli)
     done = cli.process("check", "--json")
