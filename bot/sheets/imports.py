@@ -24,6 +24,10 @@ from desk.registry import apply_people, apply_units, current_units, one_form, pl
 from desk.rostering import apply_roster, plan_roster
 from roster.model import Officer, Unit
 
+NEEDS_WHOLE_FILE = (
+    "double_booking_stored",
+)  # A row not understood may be the one that ends the other watch.
+NEEDS_WHOLE_ROW = ("which_person",)  # The number that cannot be read may tell.
 Rows = Sequence[Any]
 Plan = Callable[[Store, Rows, datetime], Awaitable[Difference]]
 Apply = Callable[[Desk, Rows, str], Awaitable[Difference]]
@@ -79,6 +83,7 @@ async def import_book(what: str, door: Door, book: Book, order: Order) -> Result
     except Faulty as faulty:
         return _refused(language, faulty.faults)
     if findings.faults:
+        await _look_further(what, door, rows, findings)
         return _refused(language, findings.shown())
     try:
         difference = await _take(what, door, rows, order)
@@ -135,6 +140,25 @@ async def _known(door: Door, unit_name: str) -> Known:
         raise Faulty([Fault("unknown_unit", facts={"unit": unit_name})])
     watches = WatchReader(policy.watch_changes_at, zone)
     return Known(officers, units, policy.posts, watches, now.astimezone(zone).date(), unit)
+
+
+async def _look_further(what: str, door: Door, rows: Rows, findings: Findings) -> None:
+    """Add what the desk would refuse as well, so that one reading names every fault of a row.
+
+    Left out is what only follows from a fault named already: of the same cell, or of rows that were not understood."""
+    try:
+        await _take(what, door, rows, Order(dry_run=True))
+    except Refused as refused:
+        named = {(one.sheet, one.row, one.column) for one in findings.faults}
+        faulty = {(one.sheet, one.row) for one in findings.faults}
+        for one in refused.conflicts:
+            fault = findings.at(one.spot, one.about, one.kind, one.facts)
+            is_vague = one.kind in NEEDS_WHOLE_FILE or (
+                one.kind in NEEDS_WHOLE_ROW and (fault.sheet, fault.row) in faulty
+            )
+            if not is_vague and (fault.sheet, fault.row, fault.column) not in named:
+                findings.faults.append(fault)
+    findings.sort()
 
 
 async def _take(what: str, door: Door, rows: Rows, order: Order) -> Difference:

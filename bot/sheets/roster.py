@@ -30,6 +30,7 @@ PRESENCES = {
     Presence.reachable: ("通讯畅通", "reachable"),
 }
 DITTO = ("同上", "同前", "〃", "″", '"', "”", "ditto")
+NEEDS_UNIT = ("which_officer", "officer_of_other_unit")  # What cannot be said where the unit is not known.
 MUST_BE_HELD = ("duty_leader", "duty_officer")
 _PRESENCE_OF = {key(word): presence for presence, words in PRESENCES.items() for word in words}
 
@@ -53,6 +54,7 @@ class _Line:
     row: Row
     day: date | None
     unit: Unit | None
+    knows_unit: bool  # Whether it can be known whose row this is.
 
 
 _Watch = tuple[str, date | None, str]  # Unit, day and 班次.
@@ -63,6 +65,7 @@ class _Held:
     """One watch of a wide sheet: its first row, the posts it has columns for, and those somebody holds."""
 
     row: Row
+    knows_unit: bool
     columns: dict[str, PostColumn] = field(default_factory=dict)
     posts: set[str] = field(default_factory=set)
 
@@ -121,8 +124,7 @@ class _Reading:
         for row in table.rows():
             day = self._read_day(row, days)
             is_known, unit = self._read_unit(row)
-            if is_known:
-                yield _Line(row, day, unit)
+            yield _Line(row, day, unit, is_known)
 
     def _long(self, line: _Line) -> None:
         row = line.row
@@ -145,11 +147,11 @@ class _Reading:
                 shift = column.shift or row_shift
                 names = self._text(line.row, f"column {column.column}")
                 watch = (line.unit.id if line.unit else "", line.day, shift)
-                found = held.setdefault(watch, _Held(line.row))
+                found = held.setdefault(watch, _Held(line.row, line.knows_unit))
                 found.columns.setdefault(column.post, column)
                 if names and self._take(line, column, shift, names, None):
                     found.posts.add(column.post)
-        self._check_held(held)
+        self._check_held({watch: found for watch, found in held.items() if found.knows_unit})
 
     def _check_held(self, held: Mapping[_Watch, _Held]) -> None:
         """A day whose 带班领导 or 值班员 column is empty is a slip, unless the unit only answers the telephone."""
@@ -213,24 +215,24 @@ class _Reading:
         """The cell's people on this watch; says whether the cell names anybody, known or not."""
         row = line.row
         day = line.day or self.known.today
+        span: tuple[datetime, datetime] | None = None
         try:
-            starts_at, ends_at = self.known.watches.read(day, shift)
+            span = self.known.watches.read(day, shift)
         except Unreadable as fault:
             row.fault("shift" if "shift" in row.table.columns else column.column, fault.kind, **fault.facts)
-            return True
         if len(column.post) > POST_CHARS_MAX:
             row.fault(column.column, "cell_too_long", most=POST_CHARS_MAX)
-        self._remark(row, column, shift, (starts_at, ends_at))
+        if span is not None:
+            self._remark(row, column, shift, span)
         found = list(self._people.named(names, line.unit))
         for officer in found:
             if isinstance(officer, NotFound):
-                row.fault(column.column, officer.kind, **officer.facts)
-            elif line.day is not None:
+                if line.knows_unit or officer.kind not in NEEDS_UNIT:
+                    row.fault(column.column, officer.kind, **officer.facts)
+            elif line.day is not None and span is not None and line.knows_unit:
                 unit_id = line.unit.id if line.unit else officer.unit_id
-                self._keep(
-                    row, column, ShiftRow(unit_id, column.post, officer.id, starts_at, ends_at, presence)
-                )
-        return bool(found)
+                self._keep(row, column, ShiftRow(unit_id, column.post, officer.id, *span, presence))
+        return span is None or bool(found)
 
     def _keep(self, row: Row, column: PostColumn, shift: ShiftRow) -> None:
         watch = (shift.unit_id, shift.post, shift.officer_id, shift.starts_at, shift.ends_at)

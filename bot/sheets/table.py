@@ -46,6 +46,11 @@ class Findings:
         """A file with headers and no rows."""
         return Fault("no_rows")
 
+    def sort(self) -> None:
+        """Bring the faults into the order of the file, sheet by sheet and row by row."""
+        sheets = list(dict.fromkeys(one.sheet for one in self.faults))
+        self.faults.sort(key=lambda one: (sheets.index(one.sheet), one.row))
+
     def shown(self) -> tuple[Fault, ...]:
         """The faults, cut to a number a person can read, with a last line for the rest."""
         if len(self.faults) <= FAULTS_MAX:

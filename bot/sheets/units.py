@@ -41,7 +41,7 @@ def read_units(book: Book) -> tuple[list[UnitRow], Findings]:
                 first = seen.setdefault(name, row.index + 1)
                 if first != row.index + 1:
                     row.fault("name", "unit_twice", name=name, row=first)
-                rows.append(_unit(row, name))
+            rows.append(_unit(row, name))
     if not rows and not findings.faults:
         findings.faults.append(findings.nothing())
     return rows, findings

@@ -108,6 +108,37 @@ async def test_input_47_one_bad_row_keeps_all_rows_out_and_every_fault_has_its_p
     assert await staffed.counts() == before
 
 
+async def test_input_47_every_fault_of_a_row_is_named_at_once_those_the_desk_finds_as_well(
+    staffed: Office,
+) -> None:
+    rows = [
+        HEAD,
+        person(姓名="周九", 手机="123", 单位="火星镇", 角色="老板"),
+        person(姓名="吴十", 手机="138 0000 0001", 企业微信="", Telegram=""),
+        person(姓名="", 手机="12", 单位="", 企业微信="", Telegram=""),
+    ]
+    result = await staffed.take("people", xlsx(rows))
+    assert [(one.kind, one.row, one.column[0]) for one in result.faults] == [
+        ("bad_phone", 2, "B"),
+        ("unknown_role", 2, "E"),
+        ("unknown_unit", 2, "C"),
+        ("phone_taken", 3, "B"),
+        ("empty_cell", 4, "A"),
+        ("empty_cell", 4, "C"),
+        ("bad_phone", 4, "B"),
+    ]
+
+
+async def test_input_47_a_unit_without_a_name_is_read_for_its_other_faults(staffed: Office) -> None:
+    result = await staffed.take("units", xlsx([("名称", "上级", "纬度", "经度"), ("", "火星镇", 99, 113)]))
+    assert [(one.kind, one.row) for one in result.faults] == [
+        ("empty_cell", 2),
+        ("bad_degrees", 2),
+        ("half_a_point", 2),
+        ("unknown_parent", 2),
+    ]
+
+
 BAD = {
     "no name": (person(姓名=""), "empty_cell"),
     "no unit": (person(单位="  "), "empty_cell"),

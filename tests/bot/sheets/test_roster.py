@@ -324,6 +324,14 @@ BAD: dict[str, tuple[Rows, list[tuple[str, int, str]]]] = {
     "a footnote that is none": ([WIDE, ("2026-11-03", "张三", "李四"), ("合计", 1, 1)], [
         ("bad_day", 3, "A 日期"), ("unknown_officer", 3, "B 带班领导"), ("unknown_officer", 3, "C 值班员"),
     ]),
+    "an unknown unit, hour 25 and an unknown name": (
+        [(*LONG, "单位"), ("2026-11-03", "08:30-25:00", "值班员", "李泗", "火星镇")],
+        [("unknown_unit", 2, "E 单位"), ("bad_shift", 2, "B 班次"), ("unknown_officer", 2, "D 姓名")],
+    ),
+    "a wrong day and two posts at once elsewhere": (
+        [WIDE, ("2026/2/30", "张三", "李四"), ("2026-11-04", "张三", "张三")],
+        [("no_such_day", 2, "A 日期"), ("double_booking", 3, "C 值班员")],
+    ),
     "everything at once": ([WIDE, ("2026/2/30", "张珊", "李四"), ("2026-11-04", "赵六", "")], [
         ("no_such_day", 2, "A 日期"), ("unknown_officer", 2, "B 带班领导"), ("officer_of_other_unit", 3, "B 带班领导"),
         ("post_empty", 3, "C 值班员"),
