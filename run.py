@@ -86,6 +86,7 @@ def check_machine(version: tuple[int, ...], system: str) -> None:
 def run_desk(arguments: list[str]) -> NoReturn:
     """Becomes the desk: the same process, so a signal arrives once and the exit code is the desk's own."""
     prepare(desk_lock())
+    os.environ["MUSTER_CALLED_FROM"] = os.getcwd()  # Files are named as seen from there.
     os.chdir(HERE)
     os.execv(PYTHON, [str(PYTHON), "-m", "bot", *arguments])  # noqa: S606  # No shell is the point.
 

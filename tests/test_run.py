@@ -27,7 +27,8 @@ FAKE_DESK = """
 import json, os, signal, sys, time
 import tiny
 wish = os.environ.get("WISH", "0")
-print(json.dumps({"words": sys.argv[1:], "folder": os.getcwd(), "tiny": tiny.VERSION}), flush=True)
+print(json.dumps({"words": sys.argv[1:], "folder": os.getcwd(), "tiny": tiny.VERSION,
+                  "called_from": os.environ.get("MUSTER_CALLED_FROM")}), flush=True)
 if wish.isdigit():
     sys.exit(int(wish))
 heard = []
@@ -394,7 +395,7 @@ def test_the_desk_runs_in_its_own_folder_and_reads_config_from_the_callers(
     make_ready(checkout)
     given = told(start(checkout, "--config", "my.toml", cwd=tmp_path))
     assert given["words"] == ["run", "--config", str(tmp_path / "my.toml")]
-    assert given["folder"] == str(checkout)
+    assert given["folder"] == str(checkout) and given["called_from"] == str(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

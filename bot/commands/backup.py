@@ -12,7 +12,7 @@ import typer
 from bot.commands import digests
 from bot.commands.heads import head_of, heads_path, tell_head
 from bot.commands.office import Office, open_office
-from bot.commands.terminal import Invocation, complain, help_text, invocation, show
+from bot.commands.terminal import Invocation, callers_path, complain, help_text, invocation, show
 from bot.disk_watch import BACKED_UP
 from bot.intake import put_setting
 from bot.store.migrations import head
@@ -39,7 +39,7 @@ class Manifest:
 
 def backup(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help=help_text("backup_path"))],
+    path: Annotated[Path, typer.Argument(metavar="PATH", parser=callers_path, help=help_text("backup_path"))],
 ) -> None:
     """Copy the database and the attachments into a new folder."""
     call = invocation(context)

@@ -13,7 +13,7 @@ from bot.clock import SystemClock
 from bot.commands import digests
 from bot.commands.backup import ATTACHMENTS, DATABASE, FORMAT, MANIFEST, Manifest
 from bot.commands.heads import heads_path
-from bot.commands.terminal import Invocation, complain, help_text, invocation, show
+from bot.commands.terminal import Invocation, callers_path, complain, help_text, invocation, show
 from bot.config import Config
 from bot.media import MediaFolder
 from bot.queue.guard import AlreadyRunning, only_process
@@ -25,7 +25,9 @@ BESIDES = ("-wal", "-shm", "-journal")
 
 def restore(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help=help_text("restore_path"))],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", parser=callers_path, help=help_text("restore_path"))
+    ],
 ) -> None:
     """Check a backup whole, then put it in place."""
     call = invocation(context)

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from bot.commands.office import Office, open_office
-from bot.commands.terminal import FAULTS, USAGE, Invocation, Stop, help_text, invocation, show
+from bot.commands.terminal import FAULTS, USAGE, Invocation, Stop, callers_path, help_text, invocation, show
 from bot.sheets.exports import WHAT, CannotExport, export
 from bot.sheets.imports import Result, import_people, import_roster, import_units
 
 import_app = typer.Typer(help=help_text("import"))
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help=help_text("import_file"))]
+File = Annotated[Path, typer.Argument(metavar="FILE", parser=callers_path, help=help_text("import_file"))]
 DryRun = Annotated[bool, typer.Option("--dry-run", help=help_text("dry_run"))]
 
 
@@ -48,7 +48,7 @@ def roster(
 def export_file(
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="|".join(WHAT), help=help_text("export_what"))],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=help_text("export_file"))],
+    file: Annotated[Path, typer.Argument(metavar="FILE", parser=callers_path, help=help_text("export_file"))],
 ) -> None:
     """Write what the desk knows into a file."""
     call = invocation(context)

@@ -95,6 +95,11 @@ def say(language: str, kind: str, **facts: Any) -> str:
     return text.replace("？：", "？").replace("?:", "?")  # A did-you-mean brings its own mark.
 
 
+def callers_path(word: str) -> Path:
+    """A file as seen by whoever called `run.py`, which itself works in its own folder."""
+    return Path(os.environ.get("MUSTER_CALLED_FROM", ""), word)
+
+
 def help_text(kind: str) -> str:
     """What a command or option is for, in both languages: no configuration is read to tell it."""
     return " / ".join(words[f"help_{kind}"] for words in _table().values())

@@ -9,7 +9,7 @@ import typer
 from bot.commands import digests
 from bot.commands.heads import head_of_backup, heads_path, read_heads, tell_head
 from bot.commands.office import Office, open_office
-from bot.commands.terminal import FAULTS, Invocation, complain, help_text, invocation, show
+from bot.commands.terminal import FAULTS, Invocation, callers_path, complain, help_text, invocation, show
 from bot.store.chain import Verification
 from bot.store.sql import Database
 from desk.ports import Media
@@ -21,7 +21,10 @@ SHOWN_MAX = 20
 
 def verify(
     context: typer.Context,
-    backups: Annotated[list[Path] | None, typer.Option("--backup", help=help_text("verify_backup"))] = None,
+    backups: Annotated[
+        list[Path] | None,
+        typer.Option("--backup", metavar="PATH", parser=callers_path, help=help_text("verify_backup")),
+    ] = None,
 ) -> None:
     """Check that nothing was lost or changed."""
     call = invocation(context)

@@ -38,6 +38,25 @@ async def test_units_and_people_are_imported_from_their_files(cli: Cli, encoding
     assert done.code == 0 and done.err == "" and await count(cli, Officer) == 2
 
 
+async def test_files_are_named_as_seen_from_where_run_py_was_called(cli: Cli, tmp_path: Path) -> None:
+    there = tmp_path / "elsewhere"
+    there.mkdir()
+    (there / "units.csv").write_text(UNITS, "utf-8")
+    for words, code in (
+        (("import", "units", "./units.csv"), 0),
+        (("import", "units", str(there / "units.csv")), 0),
+        (("export", "people", "people.csv"), 0),
+        (("backup", "../copy"), 0),
+        (("verify", "--backup", "../copy"), 0),
+        (("restore", "../copy"), 0),
+        (("import", "people", "config.toml"), 1),  # That one is in the desk's own folder.
+    ):
+        done = cli(*words, MUSTER_CALLED_FROM=str(there))
+        assert done.code == code, (words, done.err)
+    assert await count(cli, Unit) == 2
+    assert (there / "people.csv").exists() and (tmp_path / "copy").is_dir()
+
+
 async def test_one_bad_row_stops_the_whole_file_and_is_named_with_its_number(cli: Cli) -> None:
     put(cli, "units.csv", UNITS)
     put(cli, "people.csv", PEOPLE + "王信息,199-0000,小榄镇,,信息员,,\n")
