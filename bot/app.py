@@ -86,6 +86,7 @@ async def run(config: Config, role: str = "all") -> int:
     async with running(config, role=role) as app, Watchdog().watching():
         tell_ready(app)
         await stopping.wait()
+        tell_stopping()
     return 0
 
 
@@ -257,6 +258,12 @@ def _refuse_open_town(config: Config) -> None:
             "The demonstration town asks nobody to sign in and is served to this machine only: "
             "set MUSTER_WEB__HOST=127.0.0.1, or configure [telegram] or [wecom] for real use."
         )
+
+
+def tell_stopping() -> None:
+    """Say at once that the wish to stop was heard: finishing what was begun takes some seconds."""
+    with contextlib.suppress(OSError):  # The terminal may be gone.
+        print("点到正在停止，先办完手上的事，约几秒 / Muster is stopping, a few seconds", flush=True)
 
 
 def tell_ready(app: App) -> None:

@@ -17,6 +17,7 @@ def test_a_desk_answers_and_ends_with_0_when_told_to_stop(cli: Cli, order: signa
     with cli.running() as desk:
         assert httpx.get(f"http://127.0.0.1:{cli.port}/readyz").status_code == 200
         desk.send_signal(order)
+        assert desk.stdout is not None and "正在停止" in desk.stdout.readline()
         assert desk.wait(10) == 0
     assert "Traceback" not in (cli.folder / "desk.log").read_text()
 
