@@ -134,7 +134,10 @@ def _as_json(one: Invitation) -> dict[str, Any]:
 
 def _show(call: Invocation, one: Invitation, *, has_qr: bool) -> None:
     hours = f"{call.config.limits.invite_hours:g}"
-    show(call.say("invited", name=one.officer.name, unit=one.unit, code=one.code, hours=hours))
+    apps = [call.say(f"app_{name}") for name in call.config.live_channels]
+    facts = {"name": one.officer.name, "unit": one.unit, "code": one.code, "hours": hours}
+    kind = "invited" if apps else "invited_web_only" if one.webchat else "invited_nowhere"
+    show(call.say(kind, **facts, apps=call.say("or").join(apps)))
     if one.telegram:
         show(call.say("invited_telegram", link=one.telegram))
     if one.webchat:

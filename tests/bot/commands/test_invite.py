@@ -76,7 +76,13 @@ async def test_a_terminal_shows_code_link_and_qr(cli: Cli) -> None:
     await fill(cli)
     done = cli("invite", "王信息")
     assert done.code == 0
-    assert "绑定 " in done.out and "/chat/" in done.out and "█" in done.out
+    # Without Telegram and WeCom there is no chat to send a code in: the link is all.
+    assert "绑定 " not in done.out and "打开就能用" in done.out
+    assert "/chat/" in done.out and "█" in done.out
+    cli.write("[telegram]\ntoken = '7000000002:AAF-loopback_only-000000000000000'\nbot_name = 'MusterBot'\n")
+    assert "在 Telegram 里发送：绑定 " in cli("invite", "王信息").out
+    cli.write("[webchat]\nenabled = false\n")
+    assert "没有配置任何渠道" in cli("invite", "王信息").out
 
 
 async def test_without_names_everybody_out_of_reach_is_invited(cli: Cli) -> None:

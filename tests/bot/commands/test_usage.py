@@ -156,7 +156,7 @@ def test_every_sentence_is_used() -> None:
     code = "".join(path.read_text("utf-8") for path in WORDS.parent.glob("*.py"))
     code += (WORDS.parents[1] / "__main__.py").read_text("utf-8")
     first = next(iter(tomllib.loads(WORDS.read_text("utf-8")).values()))
-    families = ("result_", "state_", "log_", "help_")
+    families = ("result_", "state_", "log_", "help_", "app_")
     unused = [kind for kind in first if f'"{kind}"' not in code and not kind.startswith(families)]
     assert unused == []
     assert [kind for kind in first if kind.startswith("help_") and f'"{kind[5:]}"' not in code] == []
