@@ -139,6 +139,23 @@ async def test_an_incident_is_signed_from_the_keyboard_alone(browser: Browser, w
     assert (await world.read(incident)).signed_by == "o-chen"
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_roster_opens_at_today_with_its_posts_above(
+    browser: Browser, world: World, width: int
+) -> None:
+    async with sitting_at(browser, world, "o-chen", width=width, height=700) as page:
+        await live(page, f"{world.base}/roster")
+        await expect(page.locator("tr.today th")).to_contain_text("11-24")
+        seen = """() => {
+            const box = document.querySelector('.roster .table-scroll').getBoundingClientRect();
+            const head = document.querySelector('.roster thead th').getBoundingClientRect();
+            const row = document.querySelector('tr.today').getBoundingClientRect();
+            const low = Math.min(box.bottom, innerHeight);
+            return [Math.abs(head.top - box.top) < 2, row.top >= head.bottom, row.bottom <= low];
+        }"""
+        assert await page.evaluate(seen) == [True, True, True]
+
+
 async def test_incidents_appear_on_the_map_where_they_were_reported(browser: Browser, world: World) -> None:
     async with sitting_at(browser, world, "o-jian") as page:
         await live(page, f"{world.base}/map")

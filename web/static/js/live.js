@@ -87,6 +87,14 @@ window.addEventListener("pageshow", () => {
 const current = document.querySelector(".topnav [aria-current]");
 if (current) current.closest("ul").scrollLeft = current.offsetLeft - 100;
 
+// A month is longer than a screen: the roster opens at today.
+const today = document.querySelector(".roster [aria-current=date]");
+const month = today?.closest(".table-scroll");
+if (month) {
+  month.scrollTop = today.offsetTop - (month.clientHeight - today.offsetHeight) / 2;
+  today.scrollIntoView({ block: "nearest" });
+}
+
 document.addEventListener("visibilitychange", follow);
 if (parts.length || document.querySelector("[data-live]")) setInterval(refresh, REFRESH_EVERY_MS);
 runClocks(refresh);
