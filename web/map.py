@@ -1,5 +1,7 @@
 """一张图: where the open incidents are, and how each township stands, on a schematic map."""
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -8,7 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from desk.board import Board, IncidentView, WatchLine, see
 from incidents.model import Severity
-from roster.model import Result
+from incidents.places import unit_meant
+from roster.model import Result, Unit
 from web.screen import Screen
 from web.sessions import Viewer
 
@@ -36,34 +39,71 @@ class MapPage:
         screen = self._screen
         async with screen.door.read() as store:
             board = await see(store, screen.door.policy, screen.now, viewer.officer)
-        panel = screen.render("parts/map_panel.html", board=board, viewer=viewer)
+        marks = mark_places(board)
+        panel = screen.render("parts/map_panel.html", board=board, marks=marks, viewer=viewer)
         return JSONResponse(
             {
-                "incidents": [_incident(screen, view) for view in board.incidents if _has_point(view)],
+                "incidents": [
+                    _incident(screen, view, marks[view.incident.id])
+                    for view in board.incidents
+                    if view.incident.id in marks
+                ],
                 "units": _units(screen, board),
                 "panel": panel,
             }
         )
 
 
-def _has_point(view: IncidentView) -> bool:
-    place = view.incident.place
-    return place is not None and place.lat is not None and place.lon is not None
+@dataclass(frozen=True)
+class MapMark:
+    """Where an incident is drawn; `near` names the unit whose centre it is while only words are known."""
+
+    lat: float
+    lon: float
+    near: str = ""
+    nth: int = 0  # Of those at the same centre: they stand beside each other.
 
 
-def _incident(screen: Screen, view: IncidentView) -> dict[str, Any]:
-    incident, place = view.incident, view.incident.place
+def mark_places(board: Board) -> dict[str, MapMark]:
+    """The mark of each incident by its id; one without a point, whose unit has none either, has no mark."""
+    marks: dict[str, MapMark] = {}
+    at_centre: Counter[str] = Counter()
+    for view in board.incidents:
+        place = view.incident.place
+        if place is not None and place.lat is not None and place.lon is not None:
+            marks[view.incident.id] = MapMark(place.lat, place.lon)
+        elif (unit := _centre(board, view)) is not None and unit.lat is not None and unit.lon is not None:
+            marks[view.incident.id] = MapMark(unit.lat, unit.lon, unit.name, at_centre[unit.id])
+            at_centre[unit.id] += 1
+    return marks
+
+
+def _centre(board: Board, view: IncidentView) -> Unit | None:
+    """The unit that the words name, if it has a point, else the incident's own, else the one above it."""
+    located = {unit.name: unit for unit in board.units.values() if unit.lat is not None}
+    own = board.units.get(view.incident.unit_id)
+    named = unit_meant(view.incident.place.text, located) if view.incident.place else ""
+    above = board.units.get(own.parent_id or "") if own else None
+    return next(
+        (one for one in (located.get(named), own, above) if one is not None and one.lat is not None), None
+    )
+
+
+def _incident(screen: Screen, view: IncidentView, mark: MapMark) -> dict[str, Any]:
+    incident = view.incident
     return {
         "number": incident.number,
         "title": incident.title,
         "severity": incident.severity.value,
         "severity_word": screen.words["severity"][incident.severity],
         "rank": screen.words["rank"][incident.severity],
-        "lat": place.lat if place else None,
-        "lon": place.lon if place else None,
+        "lat": mark.lat,
+        "lon": mark.lon,
+        "near": mark.near,
+        "nth": mark.nth,
         "holder": view.holder,
         "state": screen.words["state"][incident.state],
-        "card": screen.render("parts/map_card.html", view=view),
+        "card": screen.render("parts/map_card.html", view=view, near=mark.near),
     }
 
 

@@ -193,6 +193,45 @@ async def test_the_pin_stands_in_the_cell_of_its_township(browser: Browser, worl
         await page.wait_for_function(f"({where})() === true")
 
 
+async def test_an_incident_told_in_words_alone_stands_at_its_unit_as_a_rough_place(
+    browser: Browser, world: World
+) -> None:
+    for words in ("仓库起火", "工棚起火"):
+        await world.report(words, Place(text="小榄镇某处"))
+    async with sitting_at(browser, world, "o-jian") as page:
+        await live(page, f"{world.base}/map")
+        await expect(page.locator(".pin.near.unsigned")).to_have_count(2)
+        first, second = [await one.bounding_box() for one in await page.locator(".leaflet-marker-icon").all()]
+        assert first and second and abs(first["x"] - second["x"]) > 20 and first["y"] == second["y"]
+        await page.locator("[data-show]").first.click()
+        await expect(page.locator(".leaflet-popup")).to_contain_text("大致位置")
+        await expect(page.locator(".leaflet-popup")).to_contain_text("标在小榄镇")
+        await expect(page.locator("#panel")).to_contain_text("（大致位置）")
+
+
+async def test_on_a_narrow_phone_the_whole_map_and_its_cards_are_in_sight(
+    browser: Browser, world: World
+) -> None:
+    for number in range(6):
+        await world.report(f"第{number}处起火", Place(22.67, 113.24 + number / 100, "小榄"))
+    async with sitting_at(browser, world, "o-jian", width=360, height=740) as page:
+        await live(page, f"{world.base}/map")
+        await expect(page.locator("#panel [data-show]")).to_have_count(6)
+        lowest = """() => Math.max(...[...document.querySelectorAll('#map path.area')]
+            .map((one) => one.getBoundingClientRect().bottom))"""
+        top = "() => document.getElementById('panel').getBoundingClientRect().top"
+        await page.wait_for_function(f"({lowest})() <= ({top})()")
+        before = await page.evaluate(lowest)
+        await page.locator("[data-fold]").click()
+        await page.wait_for_function(f"({lowest})() > {before} + 50 && ({lowest})() <= ({top})()")
+        await page.locator("[data-fold]").click()
+        await page.locator("[data-show]").first.click()
+        seen = """() => { const card = document.querySelector('.leaflet-popup')?.getBoundingClientRect();
+            return card && card.left >= 0 && card.right <= innerWidth && card.top >= 88
+              && card.bottom <= document.getElementById('panel').getBoundingClientRect().top; }"""
+        await page.wait_for_function(seen)
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1920])
 async def test_every_page_fits_and_complains_of_nothing(

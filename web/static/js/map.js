@@ -21,6 +21,22 @@ function room() {
     : { paddingTopLeft: [12, 12], paddingBottomRight: [12, box.height + 40] };
 }
 
+// A card opens where the panel does not cover it, and no wider than the screen.
+function popup() {
+  const { paddingTopLeft, paddingBottomRight } = room();
+  return {
+    maxWidth: Math.min(300, element.clientWidth - 60),
+    autoPanPaddingTopLeft: paddingTopLeft,
+    autoPanPaddingBottomRight: paddingBottomRight,
+  };
+}
+
+// All of the ground, in the room that the panel leaves.
+let whole = null;
+function fit() {
+  if (whole) map.fitBounds(whole, { ...room(), animate: false });
+}
+
 function nameArea(feature, layer) {
   const { name, short, label_lat: lat, label_lon: lon } = feature.properties;
   areas.set(name, layer);
@@ -37,34 +53,37 @@ async function drawAreas() {
     style: { className: "area", weight: 1.2 },
     onEachFeature: nameArea,
   }).addTo(map);
-  map.fitBounds(ground.getBounds(), room());
+  whole = ground.getBounds();
+  fit();
 }
 
 function pinIcon(incident) {
+  const aside = incident.nth * 34; // Those at one centre stand beside each other.
   const face = document.createElement("span");
-  face.className = `pin severity-${incident.severity}${incident.holder ? "" : " unsigned"}`;
+  face.className = `pin severity-${incident.severity}${incident.holder ? "" : " unsigned"}${incident.near ? " near" : ""}`;
   const rank = face.appendChild(document.createElement("span"));
   rank.textContent = incident.rank;
-  return L.divIcon({ className: "pin-holder", html: face, iconSize: [30, 30], iconAnchor: [15, 36], popupAnchor: [0, -34] });
+  return L.divIcon({ className: "pin-holder", html: face, iconSize: [30, 30], iconAnchor: [15 - aside, 36], popupAnchor: [aside, -34] });
 }
 
 function drawIncident(incident, isFirst) {
   const known = pins.get(incident.number);
-  const label = `${incident.severity_word} ${incident.title} ${incident.number} ${incident.state}`;
+  const label = `${incident.severity_word} ${incident.title} ${incident.number} ${incident.state}${incident.near ? ` ${words.near}` : ""}`;
+  const face = incident.card + incident.severity + incident.nth;
   if (known) {
     known.setLatLng([incident.lat, incident.lon]);
-    if (known.face !== incident.card + incident.severity) {
+    if (known.face !== face) {
       known.setIcon(pinIcon(incident));
       known.setPopupContent(incident.card);
     }
   } else {
     const pin = L.marker([incident.lat, incident.lon], { icon: pinIcon(incident), keyboard: true, riseOnHover: true });
-    pin.bindPopup(incident.card, { maxWidth: 300, minWidth: 200, closeButton: true });
+    pin.bindPopup(incident.card, { ...popup(), minWidth: 200, closeButton: true });
     pins.set(incident.number, pin.addTo(map));
     if (!isFirst) said.textContent = `${words.fresh}${label}`;
   }
   const pin = pins.get(incident.number);
-  pin.face = incident.card + incident.severity;
+  pin.face = face;
   pin.getElement()?.setAttribute("aria-label", label);
   pin.getElement()?.setAttribute("title", label);
 }
@@ -76,13 +95,13 @@ function drawUnit(unit) {
   path.classList.toggle("area-alarm", unit.state === "alarm");
   path.classList.toggle("area-silent", unit.state === "silent");
   if (layer.getPopup()) layer.setPopupContent(unit.card);
-  else layer.bindPopup(unit.card, { maxWidth: 300 });
+  else layer.bindPopup(unit.card, popup());
 }
 
 function show(number) {
   const pin = pins.get(number);
   if (!pin) return;
-  map.flyTo(pin.getLatLng(), Math.max(map.getZoom(), 12.5), { duration: 0.4 });
+  map.setView(pin.getLatLng(), Math.max(map.getZoom(), 12.5), { animate: false });
   pin.openPopup();
 }
 
@@ -110,10 +129,15 @@ async function draw(isFirst) {
 }
 
 panel.addEventListener("click", (event) => {
+  if (event.target.closest("[data-fold]")) {
+    panel.classList.toggle("folded");
+    fit();
+  }
   const button = event.target.closest("[data-show]");
   if (button) show(button.dataset.show);
 });
 
 await drawAreas();
 await draw(true);
+if (location.hash.length <= 1) fit(); // The panel is filled now, and as high as it will be.
 document.addEventListener("desk:news", () => draw(false));
