@@ -15,8 +15,8 @@ from desk.permissions import Action, may_reopen, require
 from desk.ports import Desk
 from desk.said import remember, report_of_album
 from desk.territory import unit_names
-from incidents import deadlines, intake, lifecycle
-from incidents.model import OPEN_STATES, Draft, Incident, Report, ReportKind, Severity
+from incidents import deadlines, intake, lifecycle, triage
+from incidents.model import OPEN_STATES, Category, Draft, Incident, Report, ReportKind, Severity
 from roster.model import Officer
 
 SEPARABLE = (ReportKind.follow_up, ReportKind.final)
@@ -24,6 +24,7 @@ SEPARABLE = (ReportKind.follow_up, ReportKind.final)
 __all__ = [
     "Taken",
     "cancel",
+    "correct_kind",
     "correct_level",
     "correct_place",
     "fell_due",
@@ -172,6 +173,36 @@ async def correct_level(desk: Desk, incident_id: str, officer: Officer, severity
         basis=incident.basis,
     )
     start_clocks(desk, stored)
+    return stored
+
+
+async def correct_kind(
+    desk: Desk, incident_id: str, officer: Officer, category: Category, kind: str
+) -> Incident:
+    """A person says what class and kind it is; the level the tables suggest for it counts when it is higher.
+
+    The ladder stays as it was frozen. Raises NotAllowed, NotOpen, NoSuchKind."""
+    incident = await desk.store.get(Incident, incident_id)
+    if incident is None:
+        raise LookupError(incident_id)
+    require(officer, Action.correct_level, incident)
+    changed = lifecycle.set_kind(incident, category, kind)
+    if changed == incident:
+        return incident
+    found = triage.assess(category, kind, incident.casualties, incident.title, desk.now)
+    if (
+        not incident.severity_set_by
+        and triage.worse(found.severity, incident.severity) is not incident.severity
+    ):
+        changed = replace(changed, severity=found.severity, basis=found.basis)
+        changed = deadlines.set_clocks(changed, desk.now, desk.minutes(1))
+    stored = await desk.store.change(incident, **_difference(incident, changed))
+    subject = f"incident:{incident.id}"
+    facts = {"was": incident.category, "was_kind": incident.kind, "now": category, "now_kind": kind}
+    desk.log("kind_set", subject, officer.id, number=incident.number, **facts)
+    if stored.severity is not incident.severity:
+        desk.log("level_suggested", subject, was=incident.severity, now=stored.severity, basis=stored.basis)
+        start_clocks(desk, stored)
     return stored
 
 

@@ -2,7 +2,7 @@
 
 from incidents.model import Category
 from incidents.numerals import fold
-from incidents.tables.kinds import KINDS
+from incidents.tables.kinds import KINDS, OTHERS
 
 
 def read_kind(text: str) -> tuple[Category, str]:
@@ -12,3 +12,9 @@ def read_kind(text: str) -> tuple[Category, str]:
         if kind.words.search(line):
             return kind.category, kind.name
     return Category.unknown, ""
+
+
+def kinds_of(category: Category) -> tuple[str, ...]:
+    """The kinds a person may choose for a class, in the table's order, the rest of the class last."""
+    named = tuple(dict.fromkeys(kind.name for kind in KINDS if kind.category is category))
+    return (*named, OTHERS[category]) if category in OTHERS else named

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from incidents.model import OPEN_STATES, Incident, Severity, State
+from incidents.kinds import kinds_of
+from incidents.model import OPEN_STATES, Category, Incident, Severity, State
 from incidents.tables.ladders import HAND_ON_MINUTES
 
 
@@ -30,6 +31,15 @@ class NotSigned(Exception):
 
 class NoOutcome(Exception):
     """The final report (终报) has no words."""
+
+
+class NoSuchKind(Exception):
+    """The class has no kind of this name."""
+
+    def __init__(self, category: Category, kind: str) -> None:
+        super().__init__(f"{category.value} has no kind {kind}")
+        self.category = category
+        self.kind = kind
 
 
 class CannotMerge(Exception):
@@ -111,6 +121,14 @@ def set_severity(incident: Incident, by: str, severity: Severity, now: datetime)
     """A person sets the level, which no suggestion changes afterwards. Raises NotOpen."""
     _must_be_open(incident)
     return replace(incident, severity=severity, severity_set_by=by)
+
+
+def set_kind(incident: Incident, category: Category, kind: str) -> Incident:
+    """A person says what it is, which no later words change. Raises NotOpen, NoSuchKind."""
+    _must_be_open(incident)
+    if kind not in kinds_of(category):
+        raise NoSuchKind(category, kind)
+    return replace(incident, category=category, kind=kind)
 
 
 def _end(incident: Incident, state: State, outcome: str, now: datetime) -> Incident:

@@ -12,8 +12,8 @@ from desk import acknowledgements, reports
 from desk.permissions import NotAllowed
 from desk.ports import Desk, Stale
 from incidents.deadlines import DONE_FIELDS
-from incidents.lifecycle import AlreadySigned, NoOutcome, NotOpen, NotSigned
-from incidents.model import Incident, Severity, State
+from incidents.lifecycle import AlreadySigned, NoOutcome, NoSuchKind, NotOpen, NotSigned
+from incidents.model import Category, Incident, Severity, State
 from roster.model import Officer
 from web.incident_list import find_incident
 from web.screen import Screen, field
@@ -31,6 +31,7 @@ def make_routes(screen: Screen) -> list[BaseRoute]:
         "hand-on": _hand_on,
         "close": _close,
         "level": _level,
+        "kind": _kind,
         "place": _place,
         "told": _told,
     }
@@ -98,6 +99,17 @@ async def _level(desk: Desk, incident: Incident, officer: Officer, form: FormDat
         raise HTTPException(400)
     await reports.correct_level(desk, incident.id, officer, Severity(severity))
     return "level_set"
+
+
+async def _kind(desk: Desk, incident: Incident, officer: Officer, form: FormData) -> str:
+    category, _, kind = field(form, "kind", 80).partition(":")
+    if category not in [one.value for one in Category]:
+        raise HTTPException(400)
+    try:
+        await reports.correct_kind(desk, incident.id, officer, Category(category), kind)
+    except NoSuchKind as error:
+        raise HTTPException(400) from error
+    return "kind_set"
 
 
 async def _place(desk: Desk, incident: Incident, officer: Officer, form: FormData) -> str:

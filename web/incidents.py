@@ -12,7 +12,8 @@ from desk.permissions import Action, may
 from desk.ports import Store
 from incidents.casualties import is_nobody
 from incidents.deadlines import DONE_FIELDS, clocks
-from incidents.model import OPEN_STATES, UNSIGNED_STATES, Incident, Severity, State
+from incidents.kinds import kinds_of
+from incidents.model import OPEN_STATES, UNSIGNED_STATES, Category, Incident, Severity, State
 from roster.model import Officer, Role, Unit
 from web.incident_list import find_incident, list_incidents, read_filters, view_incidents
 from web.screen import Screen
@@ -107,6 +108,7 @@ class IncidentPages:
             "may_act": may_act,
             "people": people,
             "severities": list(Severity),
+            "kinds": [(category, kinds_of(category)) for category in Category if kinds_of(category)],
             "is_stopped": incident.state in UNSIGNED_STATES and incident.next_step_at is None,
             **named,
         }

@@ -153,3 +153,11 @@ KINDS: tuple[Kind, ...] = (
     _kind(Category.social, "人员走失", r"走失|失踪|失联|走丢|下落不明|找不到人|寻人"),
     _kind(Category.social, "轻生", r"跳楼|轻生|自杀|要跳"),
 )
+
+# What a person calls an event of a class that no kind above fits; no words tell it.
+OTHERS = {
+    Category.natural: "其他自然灾害",
+    Category.accident: "其他事故灾难",
+    Category.health: "其他公共卫生事件",
+    Category.social: "其他社会安全事件",
+}

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 
 from desk import reports
+from desk.follow_ups import follow_up
 from desk.model import Inbound
-from incidents.model import Attachment, Incident, LogLine, Place, Severity, State
+from incidents.model import Attachment, Category, Incident, LogLine, Place, Severity, State
 from roster.model import Officer, Result, RollCall, RollCallState
 from tests.web.pictures import jpeg
 from tests.web.world import CODE_PLAN, PLAN, World
@@ -169,6 +170,46 @@ async def test_a_person_sets_the_level_and_marks_what_went_up(world: World) -> N
     assert (now.severity, now.severity_set_by) == (Severity.serious, "o-chen")
     assert now.phone_done_at == world.clock.now()
     assert "陈志强 定" in words_of((await client.get(f"/incidents/{incident.number}")).text)
+
+
+async def test_a_person_corrects_the_class_and_board_map_and_log_follow(world: World) -> None:
+    incident = await world.report("路边有人倒在地上")
+    assert incident.kind == ""
+    client, reporter = await world.signed_in("o-chen"), await world.signed_in("o-mei")
+    address = f"/incidents/{incident.number}/kind"
+    for wrong in ("", "accident:不是一类", "unknown:", "nonsense:火灾", "natural:火灾"):
+        assert (await world.press(client, address, kind=wrong)).status_code == 400
+    assert (await world.press(reporter, address, kind="accident:火灾")).status_code == 403
+    assert "kind_set" in (await world.press(client, address, kind="accident:城镇燃气")).headers["location"]
+    assert (
+        await world.press(client, address, kind="accident:城镇燃气")
+    ).status_code == 303  # The same changes nothing.
+    now = await world.read(incident)
+    assert (now.category, now.kind) == (Category.accident, "城镇燃气")
+    page = (await client.get(f"/incidents/{incident.number}")).text
+    assert "陈志强 更正类别：类别待核实，改为 事故灾难 城镇燃气" in words_of(page)
+    assert 'value="accident:城镇燃气" selected' in page
+    assert "城镇燃气" in (await client.get("/board")).text
+    assert "城镇燃气" in (await client.get("/fragments/map")).json()["incidents"][0]["card"]
+    async with world.door.read() as store:
+        assert await store.count(LogLine, kind="kind_set") == 1
+
+
+async def test_later_words_do_not_change_a_class_that_a_person_set_and_a_weightier_one_raises_the_level(
+    world: World,
+) -> None:
+    incident = await world.report("有4人不舒服，其中3人死亡")
+    async with world.door.open() as desk:
+        officer = await world.officer("o-chen")
+        told = await reports.correct_kind(desk, incident.id, officer, Category.social, "其他社会安全事件")
+        await follow_up(desk, told, officer, text="现场起火了")
+    now = await world.read(incident)
+    assert (now.category, now.kind) == (Category.social, "其他社会安全事件")
+    # The tables of that class say more for three dead; what another says less takes nothing back by itself.
+    assert (incident.severity, now.severity) == (Severity.major, Severity.serious)
+    async with world.door.open() as desk:
+        again = await reports.correct_kind(desk, incident.id, officer, Category.accident, "道路交通事故")
+    assert (again.kind, again.severity) == ("道路交通事故", Severity.serious)
 
 
 async def test_a_person_corrects_the_place_and_what_was_told_stays(world: World) -> None:
