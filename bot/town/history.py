@@ -126,6 +126,8 @@ class _Telling:
         signer = self._reporter
         while (step := escalation.due_step(incident, signed_at)) is not None and incident.walk == 0:
             number, at = incident.step, (incident.next_step_at or self._at) + PAGED_AFTER
+            if at >= signed_at:  # Signed just before that step went out.
+                break
             people = [one for word in step.to for one in self._meant(word, at)]
             heard = tuple(dict.fromkeys((*incident.heard_by, *(one.id for one in people))))
             incident = replace(escalation.after_step(incident, at, MINUTE), heard_by=heard)

@@ -104,6 +104,24 @@ async def test_every_story_ended_as_it_is_told(town: Town) -> None:
         assert all(done <= by for done, by in ((one.phone_done_at, one.phone_by),) if done and by)
 
 
+async def test_each_story_is_told_in_the_order_of_the_office(town: Town) -> None:
+    async with town.door.read() as store:
+        lines = await store.find(LogLine, order=("sequence",))
+    stories: dict[str, list[str]] = {one.subject: [] for one in lines if one.subject.startswith("incident:")}
+    for one in lines:
+        if one.subject in stories:
+            stories[one.subject].append(one.kind)
+    assert len(stories) == 25
+    for kinds in stories.values():
+        signed = kinds.index("signed")
+        assert kinds[:2] == ["incident_opened", "paged"]
+        assert not {"paged", "escalated"} & set(kinds[signed:]), (
+            kinds
+        )  # Nobody is paged once somebody has it.
+        assert not {"level_set", "clock_done", "closed"} & set(kinds[:signed]), kinds
+        assert "closed" not in kinds[:-1], kinds
+
+
 async def test_a_merged_story_names_the_first_one(town: Town) -> None:
     async with town.door.read() as store:
         [merged] = await store.find(Incident, state=State.merged)
