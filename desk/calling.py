@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from desk.board import sees_all
+from desk.model import Setting
 from desk.permissions import Action, may, require
 from desk.policy import Policy
-from desk.ports import Store
+from desk.ports import Desk, Store
 from desk.recipients import shifts_at
 from roster.model import Answer, Officer, RollCall, RollCallPlan, RollCallState, Shift, Unit
 from roster.roll_call import audience
@@ -54,6 +55,16 @@ async def running(store: Store, plan: RollCallPlan, now: datetime) -> RollCall |
         if wanted and wanted <= {answer.officer_id for answer in asked}:
             return roll_call
     return None
+
+
+async def running_in_turn(desk: Desk, plan: RollCallPlan) -> RollCall | None:
+    """The same for whoever is about to call: people of one plan take turns until their transaction ends.
+
+    So of two who press at one moment, at two replicas as well, the second finds the call of the first."""
+    turn = Setting(f"calling/{plan.name}", "")
+    await desk.store.add_new(turn)
+    await desk.store.hold(Setting, [turn.id])
+    return await running(desk.store, plan, desk.now)
 
 
 async def _people(store: Store, plans: Iterable[RollCallPlan], shifts: list[Shift]) -> list[Officer]:

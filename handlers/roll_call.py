@@ -223,7 +223,8 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
         say(desk, message, officer, Notice("not_allowed", {}))
         return
     plans = desk.policy.roll_calls
-    chosen = [plan for position, plan in enumerate(plans) if str(position) == message.ref]
+    ref, _, seen = message.ref.partition(":")  # The plan, and the running call its presser was asked about.
+    chosen = [plan for position, plan in enumerate(plans) if str(position) == ref]
     if not chosen:
         say(desk, message, officer, Notice("choice_stale", {}))
         return
@@ -231,15 +232,14 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
     card = f"{message.address}-{message.message_id}" if message.message_id else message.event_id
     slot = f"manual-{message.channel}-{card}"  # However often the button of one card is pressed, it is one roll call.
     is_again = message.verb == "call_again"
-    running = None if is_again else await calling.running(desk.store, plan, desk.now)
-    if running is not None and running.slot != slot:
-        facts = _facts(running)
-        _say_on_card(
-            desk, message, officer, Notice("roll_call_running", facts, (Choice("call_again", message.ref),))
-        )
+    slot = f"{slot}-again" if is_again else slot
+    running = await calling.running_in_turn(desk, plan)
+    is_new = running is not None and running.slot != slot and not (is_again and seen in ("", running.id))
+    if running is not None and is_new:
+        again = Choice("call_again", f"{ref}:{running.id}")
+        _say_on_card(desk, message, officer, Notice("roll_call_running", _facts(running), (again,)))
         return
-    called = await roll_calls.call(desk, plan, f"{slot}-again" if is_again else slot, called_by=officer.id)
-    called = called or running
+    called = await roll_calls.call(desk, plan, slot, called_by=officer.id) or running
     if called is None:
         say(desk, message, officer, Notice("choice_stale", {}))
     elif called.due_count:

@@ -11,7 +11,7 @@ from bot.commands.office import Office, is_running, open_office
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
 from bot.timetable import occurrences
 from desk import roll_calls
-from desk.calling import running
+from desk.calling import running_in_turn
 from roster.model import RollCall, RollCallPlan, RollCallState
 from roster.roll_call import applies_on
 
@@ -45,7 +45,7 @@ async def _start(call: Invocation, name: str, *, again: bool) -> None:
             known = ", ".join(plans) or "-"
             raise call.stop("no_plan", name=name, hint=call.nearest(name, plans), known=known)
         async with office.door.open() as desk:
-            runs = None if again else await running(desk.store, plans[name], desk.now)
+            runs = None if again else await running_in_turn(desk, plans[name])
             if runs is not None:
                 at, to = _local(call, runs.called_at), _local(call, runs.closes_at)
                 raise call.stop("roll_call_runs", name=name, called_at=at, closes_at=to)

@@ -418,7 +418,8 @@ def _shift(name: str, unit: Unit, post: str) -> Shift:
     return Shift(f"s-{name}-{post}", unit.id, post, f"o-{name}", NIGHT - month, NIGHT + month)
 
 
-async def _settle_people(door: OfficeDoor) -> None:
+async def settle_people(door: OfficeDoor) -> None:
+    """The office's units, people, phones and watches."""
     async with door.open() as desk:
         await desk.store.add(*UNITS)
         for number, (name, role, unit, post) in enumerate(PEOPLE, 1):
@@ -446,7 +447,7 @@ async def open_chat(policy: Policy = POLICY, **limits: Any) -> AsyncIterator[Cha
     postman = Postman(door, queue, channels, Wording.of(policy))
     work.register(queue, door, switchboard, postman, Fetcher(door, channels, shelf))
     chat = Chat(clock, database, door, queue, inbox, line, Scheduler(door))
-    await _settle_people(door)
+    await settle_people(door)
     chat.phones = {name: Phone(chat, name, f"p-{name}") for name, *_ in PEOPLE}
     yield chat
     if not chat.may_fail:
