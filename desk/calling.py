@@ -42,22 +42,39 @@ async def offers(store: Store, policy: Policy, officer: Officer, now: datetime) 
     return found
 
 
-async def running(store: Store, plan: RollCallPlan, now: datetime) -> RollCall | None:
-    """The newest open roll call of this plan that asks all whom the plan would ask now: another asks nothing new."""
+@dataclass(frozen=True)
+class Running:
+    """The open roll calls of a plan that ask all whom it would ask now, newest first: another asks nothing new."""
+
+    calls: tuple[RollCall, ...] = ()
+
+    @property
+    def newest(self) -> RollCall | None:
+        return self.calls[0] if self.calls else None
+
+    @property
+    def mark(self) -> str:
+        """What a confirmation of another speaks of; by the count as well, since two clocks may not agree on newest."""
+        return f"{len(self.calls)}-{self.calls[0].id}" if self.calls else ""
+
+
+async def running(store: Store, plan: RollCallPlan, now: datetime) -> Running:
+    """What runs of this plan."""
     open_calls = await store.find(RollCall, plan=plan.name, state=RollCallState.open, order=("-id",))
     if not open_calls:
-        return None
+        return Running()
     shifts = await shifts_at(store, now)
     people = await _people(store, [plan], shifts)
     wanted = {one.officer_id for one in audience(plan, shifts, people, await store.find(Unit), now)}
-    for roll_call in open_calls:
+    found = []
+    for roll_call in open_calls if wanted else ():
         asked = await store.find(Answer, roll_call_id=roll_call.id)
-        if wanted and wanted <= {answer.officer_id for answer in asked}:
-            return roll_call
-    return None
+        if wanted <= {answer.officer_id for answer in asked}:
+            found.append(roll_call)
+    return Running(tuple(found))
 
 
-async def running_in_turn(desk: Desk, plan: RollCallPlan) -> RollCall | None:
+async def running_in_turn(desk: Desk, plan: RollCallPlan) -> Running:
     """The same for whoever is about to call: people of one plan take turns until their transaction ends.
 
     So of two who press at one moment, at two replicas as well, the second finds the call of the first."""

@@ -223,7 +223,7 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
         say(desk, message, officer, Notice("not_allowed", {}))
         return
     plans = desk.policy.roll_calls
-    ref, _, seen = message.ref.partition(":")  # The plan, and the running call its presser was asked about.
+    ref, _, seen = message.ref.partition(":")  # The plan, and what ran when its presser was asked.
     chosen = [plan for position, plan in enumerate(plans) if str(position) == ref]
     if not chosen:
         say(desk, message, officer, Notice("choice_stale", {}))
@@ -233,10 +233,11 @@ async def _call(desk: Desk, message: Inbound, officer: Officer) -> None:
     slot = f"manual-{message.channel}-{card}"  # However often the button of one card is pressed, it is one roll call.
     is_again = message.verb == "call_again"
     slot = f"{slot}-again" if is_again else slot
-    running = await calling.running_in_turn(desk, plan)
-    is_new = running is not None and running.slot != slot and not (is_again and seen in ("", running.id))
-    if running is not None and is_new:
-        again = Choice("call_again", f"{ref}:{running.id}")
+    runs = await calling.running_in_turn(desk, plan)
+    running = runs.newest
+    is_known = slot in [one.slot for one in runs.calls] or (is_again and seen in ("", runs.mark))
+    if running is not None and not is_known:
+        again = Choice("call_again", f"{ref}:{runs.mark}")
         _say_on_card(desk, message, officer, Notice("roll_call_running", _facts(running), (again,)))
         return
     called = await roll_calls.call(desk, plan, slot, called_by=officer.id) or running

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from desk import roll_calls
 from desk.board_roll_calls import view_counted, view_roll_call
 from desk.board_views import RollCallView
-from desk.calling import Offer, offers, own_share, running, running_in_turn
+from desk.calling import Offer, Running, offers, own_share, running, running_in_turn
 from desk.permissions import Action, NotAllowed, may
 from desk.ports import Stale, Store
 from roster.model import Answer, Officer, Proof, Result, RollCall, RollCallState, Unit
@@ -109,10 +109,10 @@ class RollCallPages:
         facts["runs"] = await self._running(facts["again"])
         return self._screen.page(request, viewer, "roll_calls.html", offers=to_call, **facts)
 
-    async def _running(self, offer: Offer | None) -> RollCall | None:
-        """The call in whose way another of the same plan would stand: only of this one its presser is asked."""
+    async def _running(self, offer: Offer | None) -> Running:
+        """What runs of a plan: its presser is asked about just that."""
         async with self._screen.door.read() as store:
-            return await running(store, offer.plan, self._screen.now) if offer else None
+            return await running(store, offer.plan, self._screen.now) if offer else Running()
 
     async def many_part(self, request: Request, viewer: Viewer) -> Response:
         """The list alone, fetched again when something happens."""
@@ -149,9 +149,10 @@ class RollCallPages:
                 raise HTTPException(403) from error
             slot = f"manual-{nonce}"
             runs = await running_in_turn(desk, plan)
-            if runs is not None and runs.slot != slot and runs.id != field(form, "again"):
+            is_known = slot in [one.slot for one in runs.calls] or runs.mark == field(form, "again")
+            if runs.calls and not is_known:
                 return RedirectResponse(f"/roll-calls?{urlencode({'again': plan.name})}", 303)
-            called = await roll_calls.call(desk, plan, slot, called_by=officer.id) or runs
+            called = await roll_calls.call(desk, plan, slot, called_by=officer.id) or runs.newest
         return RedirectResponse(f"/roll-calls/{called.id}?said=called" if called else "/roll-calls", 303)
 
     async def conclude(self, request: Request, viewer: Viewer, form: FormData) -> Response:

@@ -45,7 +45,7 @@ async def _start(call: Invocation, name: str, *, again: bool) -> None:
             known = ", ".join(plans) or "-"
             raise call.stop("no_plan", name=name, hint=call.nearest(name, plans), known=known)
         async with office.door.open() as desk:
-            runs = None if again else await running_in_turn(desk, plans[name])
+            runs = None if again else (await running_in_turn(desk, plans[name])).newest
             if runs is not None:
                 at, to = _local(call, runs.called_at), _local(call, runs.closes_at)
                 raise call.stop("roll_call_runs", name=name, called_at=at, closes_at=to)

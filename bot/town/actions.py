@@ -62,7 +62,7 @@ class TownActions:
         """Call the roll of the phones' own unit; the sum goes to the office's phone. Raises Runs while one is open."""
         register = read_register()
         async with self._door.open() as desk:
-            if await running(desk.store, register.roll_call, desk.now) is not None:
+            if (await running(desk.store, register.roll_call, desk.now)).calls:
                 raise Runs
             slot = f"manual-town-{desk.new_id()}"
             await roll_calls.call(desk, register.roll_call, slot, called_by=register.office_phone.officer.id)

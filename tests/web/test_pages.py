@@ -273,8 +273,11 @@ async def test_input_64_while_a_roll_call_runs_a_second_one_is_asked_about_first
     assert "还要再点一次" in page.text and 'name="again"' in page.text
     async with world.door.read() as store:
         assert await store.count(RollCall, plan=PLAN.name) == 1
-    [asked_about] = re.findall(r'name="again" value="(\w+)"', page.text)
-    for nonce in ("nonce-third", "nonce-fourth"):  # Two people confirm: the second is asked about the first's.
+    [asked_about] = re.findall(r'name="again" value="([\w-]+)"', page.text)
+    for nonce in (
+        "nonce-third",
+        "nonce-fourth",
+    ):  # Two people confirm: the second is asked about the first's.
         answer = await press(nonce=nonce, again=asked_about)
     assert "again=" in answer.headers["location"]
     async with world.door.read() as store:
