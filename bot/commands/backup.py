@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.commands import digests
-from bot.commands.heads import head_of, heads_path, tell_head
+from bot.heads import head_of, heads_path, tell_head
 from bot.commands.office import Office, open_office
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
 from bot.disk_watch import BACKED_UP

@@ -12,7 +12,7 @@ import typer
 from bot.clock import SystemClock
 from bot.commands import digests
 from bot.commands.backup import ATTACHMENTS, DATABASE, FORMAT, MANIFEST, Manifest
-from bot.commands.heads import heads_path
+from bot.heads import heads_path
 from bot.commands.terminal import Invocation, complain, help_text, invocation, show
 from bot.config import Config
 from bot.media import MediaFolder
