@@ -16,7 +16,7 @@ from bot.store.tables import metadata
 
 VERSION_LEAST = 14  # The first that ends a session which is idle too long.
 MIGRATION_TURN = 0x4D4D4947  # The advisory lock of whoever brings the schema on.
-RESTORE = "Bring back the last backup with pg_restore"
+RESTORE = "Restore the last backup into an empty database: python3 run.py restore PATH"
 
 
 async def current(url: str) -> str | None:

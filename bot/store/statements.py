@@ -168,6 +168,11 @@ class Statements:
             lambda: self._turns(kind, names),
         )
 
+    def counter(self) -> Statement:
+        """A counter as it stands elsewhere."""
+        values: dict[str, Any] = {name: bindparam(name) for name in ("name", "value")}
+        return self._keep("counter", lambda: insert(counters).values(values), {})
+
     def next_sequence(self) -> Statement:
         """Counts one up and returns the number."""
 
