@@ -1,9 +1,13 @@
-"""Every record of one database copied into another of either kind, and compared one by one."""
+"""Every record of one database copied into another of either kind, and compared one by one, as the rows they are.
+
+Both kinds keep equal rows: a column's own type decides what it holds, and only truth values are spelt otherwise."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Boolean
 
 from bot.store.criteria import key_of
 from bot.store.sqlite import told
@@ -29,12 +33,12 @@ async def copy_all(old: Store, new: Store) -> int:
     count = 0
     for kind in TABLES:
         async for page in _pages(old, kind):
-            await new.add(*page)
+            await _sql(new).load(kind, page)
             count += len(page)
-    assert isinstance(new, SqlStore)
-    statement = new.statements.counter()
+    sql = _sql(new)
+    statement = sql.statements.counter()
     for name, value in await _counters(old):
-        await new.connection.run(statement.sql, statement.values({"name": name, "value": value}))
+        await sql.connection.run(statement.sql, statement.values({"name": name, "value": value}))
     return count
 
 
@@ -75,19 +79,41 @@ def counts_of(path: Path) -> dict[str, int]:
         raise told(error) from error
 
 
-async def _pages(store: Store, kind: type[Any]) -> AsyncIterator[list[Any]]:
-    """Every record of a kind in the order of its key."""
+async def _pages(store: Store, kind: type[Any]) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """Every row of a kind in the order of its key."""
     key = key_of(kind)
+    sql = _sql(store)
+    columns = list(TABLES[kind].columns)
+    key_at = [column.name for column in columns].index(key)
+    truths = [place for place, column in enumerate(columns) if isinstance(column.type, Boolean)]
     more: dict[str, Any] = {}
     while True:
-        page = await store.find(kind, order=(key,), limit=PAGE + len(more), **more)
-        page = page[len(more) :]  # The last one of the page before comes again.
+        statement = sql.statements.find(kind, (key,), True, tuple(more))
+        values = statement.values({**more, "limit_": PAGE + len(more)})
+        rows = await sql.connection.fetch(statement.sql, values)
+        page = [
+            _told(row, truths) for row in rows[len(more) :]
+        ]  # The last one of the page before comes again.
         if not page:
             return
         yield page
-        more = {f"{key}_from": getattr(page[-1], key)}
+        more = {f"{key}_from": page[-1][key_at]}
+
+
+def _told(row: Sequence[Any], truths: Sequence[int]) -> tuple[Any, ...]:
+    if not truths:
+        return tuple(row)
+    values = list(row)
+    for place in truths:
+        values[place] = None if values[place] is None else bool(values[place])
+    return tuple(values)
 
 
 async def _counters(store: Store) -> list[tuple[str, int]]:
-    assert isinstance(store, SqlStore)
-    return [(str(name), int(value)) for name, value in await store.connection.fetch(COUNTERS)]
+    return [(str(name), int(value)) for name, value in await _sql(store).connection.fetch(COUNTERS)]
+
+
+def _sql(store: Store) -> SqlStore:
+    if not isinstance(store, SqlStore):
+        raise TypeError("Only what is kept in a database can be copied.")
+    return store
