@@ -75,11 +75,8 @@ class SqlStore:
     async def add(self, *records: Any) -> None:
         """Insert records, those of one type together; AlreadyStored when one is there already."""
         for kind, some in groups(records).items():
-            codec, statement = self.statements.codec(kind), self.statements.insert(kind)
-            rows = codec.encode_all(record for _, record in some)
-            await (
-                self._run(statement.sql, rows[0]) if len(rows) == 1 else self._run_many(statement.sql, rows)
-            )
+            rows = self.statements.codec(kind).encode_all(record for _, record in some)
+            await self._run_many(*self.statements.insert_all(kind, rows))
 
     async def load(self, kind: type[Any], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows as another database has them, their values in the order of the codec's names."""
@@ -92,7 +89,7 @@ class SqlStore:
         self._check(writes=True)
         for kind, some in groups(records).items():
             rows = self.statements.codec(kind).encode_all(record for _, record in some)
-            self.connection.put_off(self.statements.insert(kind).sql, rows)
+            self.connection.put_off(*self.statements.insert_all(kind, rows))
 
     async def add_missing(self, *records: Any) -> None:
         """Insert each record unless it is there already, together with the next statement."""
@@ -100,8 +97,8 @@ class SqlStore:
         for kind, some in groups(records).items():
             rows = self.statements.codec(kind).encode_all(record for _, record in some)
             for few in _in_bunches(rows):
-                values = [value for row in few for value in row]
-                self.connection.put_off(self.statements.insert_missing(kind, len(few)), [values])
+                sql, values = self.statements.insert_missing(kind, few)
+                self.connection.put_off(sql, [values])
 
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless it is there already; says which were new."""
@@ -241,9 +238,9 @@ class SqlStore:
         key_at = self.statements.codec(kind).names.index(key_of(kind))
         are_new: list[bool] = []
         for few in _in_bunches(rows):
-            sql = self.statements.insert_new(kind, len(few))
+            sql, values = self.statements.insert_new(kind, few)
             self._check(writes=True)
-            inserted = {key for (key,) in await self._fetch(sql, [value for row in few for value in row])}
+            inserted = {key for (key,) in await self._fetch(sql, values)}
             for row in few:
                 are_new.append(row[key_at] in inserted)
                 inserted.discard(row[key_at])
