@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -30,42 +29,12 @@ from bot.store import many_rows
 from bot.store.columns import clean
 from bot.store.criteria import has_version, key_of, meant, order_of, parse
 from bot.store.rows import RowCodec
+from bot.store.statement import Bind, Statement
 from bot.store.tables import TABLES, counters
 
-Bind = Callable[[Any], Any]
 Turns = dict[str, Bind | None]
 
 LOG_TURN = 0x4D535452  # The advisory lock of whoever appends to the duty log.
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Text for the driver, and the names of its values in their order."""
-
-    sql: str
-    names: tuple[str, ...]
-    turns: tuple[Bind | None, ...] = ()
-
-    def values(self, given: dict[str, Any]) -> list[Any]:
-        """The driver's values."""
-        return [
-            given[name] if turn is None else turn(given.get(name))
-            for name, turn in zip(self.names, self.turns, strict=True)
-        ]
-
-    def rows(self, given: Sequence[dict[str, Any]]) -> list[list[Any]]:
-        """The driver's values for many runs; a value that is the very one of the run before is not turned again."""
-        columns = []
-        for name, turn in zip(self.names, self.turns, strict=True):
-            column = [one[name] for one in given]
-            if turn is not None:
-                last, turned = object(), None
-                for place, value in enumerate(column):
-                    if value is not last:
-                        last, turned = value, turn(value)
-                    column[place] = turned
-            columns.append(column)
-        return [list(row) for row in zip(*columns, strict=True)]
 
 
 class Statements:
