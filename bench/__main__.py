@@ -15,9 +15,15 @@ NAMES = {
     "answers_wecom": "fanout_wecom",
     "latency_wecom": "fanout_wecom",
     "memory": "intake",
+    "growth": "growth",
     "status": "status",
     "onduty": "status",
     "simulate": "simulate",
+    "restore": "restore",
+    "restore_postgres": "restore",
+    "intake_postgres": "intake_postgres",
+    "replicas": "replicas",
+    "lateness": "lateness",
 }
 
 

@@ -40,7 +40,7 @@ async def measure() -> list[Result]:
     floor = float((await bare.communicate())[0])
     with tempfile.TemporaryDirectory() as folder, fake_telegram() as telegram:
         office = make_office(Path(folder), telegram["base_url"])
-        await _call_roll(office)
+        await call_roll(office)
         open_phones(telegram["url"], ANSWERS)
         with desk(office):
             seconds, replies = await _answer(office)
@@ -51,7 +51,7 @@ async def measure() -> list[Result]:
     return [Result("answers", rate, "answers/s", floor, ratio, bar, ratio >= RATIO_MIN, how)]
 
 
-async def _call_roll(office: Office) -> None:
+async def call_roll(office: Office) -> None:
     """An open roll call whose questions stand on the phones already."""
     database = office.database
     await database.start()

@@ -40,6 +40,16 @@ class Plan:
     chat: int
     chats: int
     ends_at: float
+    per_second: float = 0.0  # No faster than this; 0: as fast as they are answered.
+    next_at: float = 0.0
+
+    def wait(self) -> float:
+        """Seconds until the next request's moment; whoever asks takes that moment."""
+        if not self.per_second:
+            return 0.0
+        now = time.perf_counter()
+        self.next_at = max(self.next_at, now - 1.0) + 1.0 / self.per_second
+        return self.next_at - now
 
     def request(self) -> bytes | None:
         """The next request, or None when enough was posted."""
@@ -88,6 +98,13 @@ class Connection(asyncio.Protocol):
             self.done.set_result(None)
 
     def _post(self) -> None:
+        wait = self._plan.wait()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._post_now)
+        else:
+            self._post_now()
+
+    def _post_now(self) -> None:
         request = self._plan.request()
         if request is None:
             self._transport.close()
@@ -110,6 +127,8 @@ async def run(words: argparse.Namespace) -> Measured:
         words.chat,
         words.chats,
         began + words.seconds,
+        words.per_second,
+        began,
     )
     latencies: list[float] = []
     refused: list[int] = []
@@ -144,6 +163,7 @@ def main() -> None:
     parser.add_argument("--chat", type=int, default=1)
     parser.add_argument("--chats", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--per-second", type=float, default=0.0)
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--header", action="append", default=[])
     print(json.dumps(asdict(uvloop.run(run(parser.parse_args())))))

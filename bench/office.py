@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import SystemClock
-from bot.store.sql import Database
+from bot.store.opening import OpenDatabase, open_database
+from desk.ports import Transactions
 from roster.model import Account, Officer, Role, Unit
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +30,7 @@ CONFIG = """
 [office]
 name = "测速应急办"
 [database]
-url = "sqlite+aiosqlite:///{folder}/muster.db"
+url = "{database}"
 [attachments]
 path = "{folder}/attachments"
 [web]
@@ -68,6 +69,7 @@ class Office:
     folder: Path
     config: Path
     port: int
+    database_url: str
 
     @property
     def url(self) -> str:
@@ -78,13 +80,13 @@ class Office:
         return f"{self.url}/channels/telegram/webhook"
 
     @property
-    def database(self) -> Database:
-        return Database(f"sqlite+aiosqlite:///{self.folder}/muster.db")
+    def database(self) -> OpenDatabase:
+        return open_database(self.database_url)
 
 
-def make_office(folder: Path, base_url: str) -> Office:
-    """Write the configuration of an office on Telegram."""
-    return _office(folder, TELEGRAM.format(token=TOKEN, base_url=base_url, secret=SECRET))
+def make_office(folder: Path, base_url: str, database_url: str = "") -> Office:
+    """Write the configuration of an office on Telegram, on a file of SQLite unless another database is named."""
+    return _office(folder, TELEGRAM.format(token=TOKEN, base_url=base_url, secret=SECRET), database_url)
 
 
 def make_wecom_office(folder: Path, settings: dict[str, Any]) -> Office:
@@ -93,12 +95,14 @@ def make_wecom_office(folder: Path, settings: dict[str, Any]) -> Office:
     return _office(folder, "\n".join(["[wecom]", *lines, ""]))
 
 
-def _office(folder: Path, channel: str) -> Office:
+def _office(folder: Path, channel: str, database_url: str = "") -> Office:
     port = free_port()
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(folder=folder, port=port) + channel, "utf-8")
+    database_url = database_url or f"sqlite+aiosqlite:///{folder}/muster.db"
+    text = CONFIG.format(folder=folder, port=port, database=database_url)
+    config.write_text(text + channel, "utf-8")
     config.chmod(0o600)
-    return Office(folder, config, port)
+    return Office(folder, config, port, database_url)
 
 
 def chat_of(number: int) -> str:
@@ -112,7 +116,7 @@ def member_of(number: int) -> str:
 
 
 async def fill(
-    database: Database,
+    database: Transactions,
     officers: int,
     channel: str = "telegram",
     address_of: Callable[[int], str] = chat_of,
@@ -175,11 +179,12 @@ def desk(office: Office) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def start_desk(office: Office) -> subprocess.Popen[bytes]:
-    """Start the desk without waiting."""
+    """Start the desk, or one more replica of it on its own port, without waiting."""
     log = (office.folder / "desk.log").open("ab")
     command = [sys.executable, "-m", "bot", "run", "--config", str(office.config)]
     # As `run.py` starts it, with its bytecode kept.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    kept["MUSTER_WEB__PORT"] = str(office.port)
     return subprocess.Popen(command, cwd=ROOT, env=kept, stdout=log, stderr=log)  # Our own words.
 
 
@@ -216,12 +221,24 @@ def post(url: str, body: dict[str, Any]) -> Any:
 
 def load(url: str, body: str, **words: object) -> dict[str, float]:
     """Post a body many times from a process of its own (`bench.load`)."""
+    return loaded(start_load(url, body, **words))
+
+
+def start_load(url: str, body: str, **words: object) -> subprocess.Popen[str]:
+    """Begin to post, beside whatever else is done meanwhile."""
     command = [sys.executable, "-m", "bench.load", url, "--body", body]
     command += ["--header", f"X-Telegram-Bot-Api-Secret-Token:{SECRET}"]
     for name, value in words.items():
-        command += [f"--{name}", str(value)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # Our own words.
-    measured: dict[str, float] = json.loads(done.stdout)
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # Our own words.
+
+
+def loaded(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What it measured, once it has posted everything. Raises CalledProcessError."""
+    said, _ = process.communicate()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    measured: dict[str, float] = json.loads(said)
     return measured
 
 

@@ -13,10 +13,9 @@ from bot.clock import SystemClock
 from bot.config import load
 from bot.door import OfficeDoor
 from bot.queue.embedded import EmbeddedQueue
-from bot.store.sql import Database
 from bot.wording import Wording
 from desk.model import Inbound, Letter
-from desk.ports import Bell, ulid
+from desk.ports import Bell, Transactions, ulid
 from handlers import on_duty, status
 from handlers.flow import Flow
 from incidents.model import Category, Incident, Place, Severity, State
@@ -69,7 +68,7 @@ async def _ask(door: OfficeDoor, flow: Flow, name: str) -> Result:
     return Result(name, worst, "ms", None, None, f"<= {MS_MAX:g} ms", worst <= MS_MAX, how)
 
 
-async def _live_for_years(database: Database) -> None:
+async def _live_for_years(database: Transactions) -> None:
     """Incidents of some years, a few of them open, and a watch in every unit."""
     now = SystemClock().now()
     chance = random.Random(7)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.config import Config
 from bot.disk_watch import DiskWatch
+from bot.heads import heads_path
 from bot.heartbeat import Heartbeat
 from bot.log_watch import LogWatch
 from bot.second_clock import SecondClock
@@ -79,7 +80,7 @@ def open_auditor(config: Config, door: Door, media: Media, second: SecondClock) 
 
     watches = {
         "agreement": agreement,
-        "chain": LogWatch(door).look,
+        "chain": LogWatch(door, heads_path(config)).look,
         "attachments": disk.attachments,
         "room": disk.room,
         "backup": disk.backup,

@@ -1,8 +1,11 @@
 """Verifies the duty log's chain as it grows, and the whole of it every night, a bounded number of lines at a time."""
 
+import asyncio
 from datetime import time
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bot.heads import read_heads, tell_head
 from bot.intake import put_setting
 from bot.store.chain import START, Break, ChainFault, Verification
 from desk.model import Setting
@@ -17,10 +20,14 @@ NIGHT = (time(1, 0), time(6, 0))
 
 
 class LogWatch:
-    """Two walks along the chain: one behind its growing end, one from its first line every night."""
+    """Two walks along the chain: one behind its growing end, one from its first line every night.
 
-    def __init__(self, door: Door) -> None:
+    The nightly walk holds every head told before against the log, and tells the head it came to when all is sound: a
+    log cut short or written anew is found within a day, whoever can write to the database."""
+
+    def __init__(self, door: Door, heads: Path) -> None:
         self._door = door
+        self._heads = heads
         self._night: Verification | None = None
 
     async def look(self) -> str:
@@ -49,10 +56,15 @@ class LogWatch:
             kept = await store.get(Setting, WALKED)
             walked_on, _, fault = kept.value.partition(" ") if kept else ("", "", "")
             if self._night is None and walked_on != today and NIGHT[0] <= local.time() < NIGHT[1]:
-                self._night = Verification()
+                self._night = Verification(await asyncio.to_thread(read_heads, self._heads))
             if self._night is None or not await _go_on(store, self._night):
                 return fault
-        fault, self._night = _said(self._night.faults), None
+        walk = self._night
+        fault = _said(walk.end())
+        if not fault:  # What keeps the head from being told is a fault of this watch; the next look tells it.
+            at = self._door.clock.now()
+            await asyncio.to_thread(tell_head, self._heads, walk.sequence, walk.hash, at)
+        self._night = None
         async with self._door.open() as desk:
             await put_setting(desk.store, WALKED, f"{today} {fault}".strip())
         return fault

@@ -21,6 +21,8 @@ PAGES_AT_ONCE = 2
 MAILINGS_AT_ONCE = 3  # Each a call to up to a thousand; one that hangs stands beside them after a while.
 FETCHES_AT_ONCE = 3
 
+DUE_BATCH_MAX = 25  # Steps, clocks and drafts that fall due together: one turn to write, not one for each.
+
 Act = Callable[[Desk, str], Awaitable[object]]
 
 DESK_WORK: dict[str, Act] = {
@@ -32,6 +34,8 @@ DESK_WORK: dict[str, Act] = {
     put_right.PUT_RIGHT: put_right.put_right,
     pruning.PRUNE: pruning.prune,
 }
+
+TOGETHER = ("step", "clock", "draft")  # Each is small, and thousands may be due in one minute.
 
 
 def register(
@@ -45,11 +49,12 @@ def register(
     queue.handle(SEND_MANY, postman.mailings.send, at_once=MAILINGS_AT_ONCE)
     queue.handle(FETCH, fetcher.fetch, at_once=FETCHES_AT_ONCE)
     for kind, act in DESK_WORK.items():
-        queue.handle(kind, _at_a_desk(door, queue, act), at_once=1)
+        batch_max = DUE_BATCH_MAX if kind in TOGETHER else 1
+        queue.handle(kind, _at_a_desk(door, queue, act), batch_max=batch_max, at_once=1)
 
 
 def _at_a_desk(door: Door, queue: WorkQueue, act: Act) -> Callable[[Sequence[Job]], Awaitable[None]]:
-    """A job of the desk in one transaction, which also ends its queue entry."""
+    """Jobs of the desk in one transaction, which also ends their queue entries; one that fails is tried alone."""
 
     async def handle(jobs: Sequence[Job]) -> None:
         async with door.open() as desk:

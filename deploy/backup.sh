@@ -4,7 +4,7 @@
 #   MUSTER_KEEP     留几份 / how many are kept   14
 #   MUSTER_CONFIG   配置文件 / the configuration  /etc/muster/config.toml
 # 恢复 / to restore:  sudo systemctl stop muster
-#                     sudo muster restore /var/backups/muster/20261124T033000Z
+#                     sudo muster restore /var/backups/muster   （最后一份 / the last one）
 #                     sudo systemctl start muster
 set -eu
 home=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
@@ -19,11 +19,5 @@ esac
 umask 077
 mkdir -p "$backups"
 cd "$home"
-"$python" -m bot backup "$backups/$(date -u +%Y%m%dT%H%M%SZ)" --config "$config"
-
-# 只数完整的备份（有 backup.json），最旧的先删 / only whole backups count, the oldest go first.
-whole=$(for one in "$backups"/[0-9]*Z; do [ ! -f "$one/backup.json" ] || echo "$one"; done | sort)
-excess=$(($(echo "$whole" | wc -l) - keep))
-[ "$excess" -le 0 ] || echo "$whole" | head -n "$excess" | while IFS= read -r one; do
-    rm -rf -- "$one"
-done
+# 新备份完整以后才清最旧的 / the oldest go only once the new one is whole.
+exec "$python" -m bot backup "$backups" --keep="$keep" --config "$config"

@@ -1,8 +1,7 @@
 """`move`: an office goes from its SQLite file to PostgreSQL, whole and compared record by record, or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,16 +13,11 @@ from bot.config.rules import a_database
 from bot.media import MediaFolder
 from bot.queue.guard import AlreadyRunning, only_process
 from bot.store.chain import verify_log
-from bot.store.criteria import key_of
+from bot.store.copying import Differs, NotEmpty, compare_all, copy_all
 from bot.store.opening import is_shared, open_database, place_of
 from bot.store.sql import Database
-from bot.store.tables import TABLES
-from bot.store.transaction import SqlStore
-from desk.ports import Store
 
-PAGE = 500
 SHOWN_MAX = 20
-COUNTERS = "SELECT name, value FROM counters ORDER BY name"
 
 
 def move(
@@ -63,61 +57,18 @@ async def _move(call: Invocation, to: str) -> list[str]:
     try:
         await target.start()
         async with source.read() as old, target.begin() as new:
-            count = await _copy(call, old, new, place_of(to))
-            await _compare(call, old, new)
+            count = await copy_all(old, new)
+            await compare_all(old, new)
             chain = await verify_log(new)
             if chain.faults:
-                raise call.stop("move_differs", table="duty_log")
+                raise Differs("duty_log")
         faults = await check_attachments(call, source.read, MediaFolder(call.config.attachments_path))
+    except NotEmpty as there:
+        raise call.stop("move_not_empty", place=place_of(to)) from there
+    except Differs as found:
+        raise call.stop("move_differs", table=found) from found
     finally:
         await target.close()
         await source.close()
     show(call.say("moved", count=count, place=place_of(to), sequence=chain.sequence, hash=chain.hash))
     return faults
-
-
-async def _copy(call: Invocation, old: Store, new: Store, place: str) -> int:
-    """How many records were copied. Stops when there are some already."""
-    for kind in TABLES:
-        if await new.count(kind):
-            raise call.stop("move_not_empty", place=place)
-    count = 0
-    for kind in TABLES:
-        async for page in _pages(old, kind):
-            await new.add(*page)
-            count += len(page)
-    assert isinstance(new, SqlStore)
-    for name, value in await _counters(old):
-        await new.connection.run("INSERT INTO counters (name, value) VALUES (%s, %s)", [name, value])
-    return count
-
-
-async def _compare(call: Invocation, old: Store, new: Store) -> None:
-    """Stops, and undoes everything, unless each table has the same records."""
-    for kind, table in TABLES.items():
-        copied = _pages(new, kind)
-        async for page in _pages(old, kind):
-            if await anext(copied, None) != page:
-                raise call.stop("move_differs", table=table.name)
-        if await anext(copied, None) is not None:
-            raise call.stop("move_differs", table=table.name)
-    if await _counters(old) != await _counters(new):
-        raise call.stop("move_differs", table="counters")
-
-
-async def _pages(store: Store, kind: type[Any]) -> AsyncIterator[list[Any]]:
-    """Every record of a kind in the order of its key."""
-    key = key_of(kind)
-    more: dict[str, Any] = {}
-    while True:
-        page = await store.find(kind, order=(key,), limit=PAGE + len(more), **more)
-        page = page[len(more) :]  # The last one of the page before comes again.
-        if not page:
-            return
-        yield page
-        more = {f"{key}_from": getattr(page[-1], key)}
-
-
-async def _counters(store: Store) -> list[tuple[str, int]]:
-    assert isinstance(store, SqlStore)
-    return [(str(name), int(value)) for name, value in await store.connection.fetch(COUNTERS)]

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from bot.commands import digests
-from bot.commands.heads import head_of_backup, heads_path, read_heads, tell_head
 from bot.commands.office import Office, open_office
 from bot.commands.terminal import FAULTS, Invocation, callers_path, complain, help_text, invocation, show
+from bot.heads import head_of_backup, heads_path, read_heads, tell_head
 from bot.store.chain import Verification
 from bot.store.sql import Database
 from desk.ports import Media

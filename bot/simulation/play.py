@@ -4,6 +4,7 @@ import asyncio
 import logging
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -53,13 +54,23 @@ class Played:
         ]
 
 
-def simulate(days: int, seed: int, faults: str = "none", *, in_real_time: bool = False) -> Played:
-    """Play so many days of the town; the ledger says what was promised and whether it was kept."""
+def simulate(
+    days: int,
+    seed: int,
+    faults: str = "none",
+    *,
+    in_real_time: bool = False,
+    at_midnight: Callable[[], None] = lambda: None,
+) -> Played:
+    """Play so many days of the town; the ledger says what was promised and whether it was kept.
+
+    Whoever measures looks at the end of each day (`at_midnight`)."""
     disk, surprises = Disk(), Surprises()
     with tempfile.TemporaryDirectory() as folder, standing_in(seed, disk, surprises):
         loop = VirtualLoop(in_real_time=in_real_time)
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            played = runner.run(_Play(World(loop, seed), Path(folder), disk, faults).run(days))
+            play = _Play(World(loop, seed), Path(folder), disk, faults)
+            played = runner.run(play.run(days, at_midnight))
     played.ledger.count("said", played.said)
     played.ledger.count("shown", played.shown)
     for words, count in surprises.heard.items():
@@ -95,7 +106,7 @@ class _Play:
         self._watchers: list[Watcher] = []
         self._looks_soon = False
 
-    async def run(self, days: int) -> Played:
+    async def run(self, days: int, at_midnight: Callable[[], None]) -> Played:
         world, office = self._world, self._office
         office.start_soon()
         await self._until_it_serves()
@@ -110,6 +121,7 @@ class _Play:
             self._faults.begin()
             for number in range(days):
                 await self._day(number)
+                at_midnight()
             await self._settle()
         finally:
             rows.close()

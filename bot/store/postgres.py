@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg import sql as sql_words
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import make_url
 
@@ -96,6 +97,20 @@ class PostgresConnection:
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """How many rows were touched in all."""
         return (await self._trip(sql, rows)).rowcount
+
+    async def load(self, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Many new rows of a table at once, by COPY: no statement for each."""
+        columns = sql_words.SQL(", ").join(sql_words.Identifier(name) for name in names)
+        copying = sql_words.SQL("COPY {} ({}) FROM STDIN").format(sql_words.Identifier(table), columns)
+        before, self._put_off, self._has_begun = self._put_off, [], True
+        try:
+            for put_off, values in before:
+                await _send(self.driver, put_off, values)
+            async with self.driver.cursor() as cursor, cursor.copy(copying) as copy:
+                for row in rows:
+                    await copy.write_row(row)
+        except psycopg.Error as error:
+            raise told(error) from error
 
     async def commit(self) -> None:
         """Returns when the transaction is on disk."""

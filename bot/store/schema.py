@@ -1,6 +1,8 @@
 """What a database on a server is, and the way to the newest schema: by one program at a time, all of it or nothing."""
 
 import asyncio
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,14 +11,19 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from bot.store import StoreRefused
+from bot.store import StoreRefused, StoreUnavailable
 from bot.store.migrations import REVISIONS, bring_to_head, head
 from bot.store.postgres import conninfo, shown, told
 from bot.store.tables import metadata
 
+log = logging.getLogger(__name__)
+
 VERSION_LEAST = 14  # The first that ends a session which is idle too long.
+LOCK_SECONDS_MAX = 2  # So long may others stand behind us while we wait for a table.
+LOCK_PAUSE_SECONDS = 1.0
+LOCK_TRIES_MAX = 60  # Three minutes: a backup, or another replica's migration, ends by then.
 MIGRATION_TURN = 0x4D4D4947  # The advisory lock of whoever brings the schema on.
-RESTORE = "Bring back the last backup with pg_restore"
+RESTORE = "Restore the last backup into an empty database: python3 run.py restore PATH"
 
 
 async def current(url: str) -> str | None:
@@ -30,12 +37,32 @@ async def upgrade(url: str) -> None:
 
 
 def bring_on(url: str) -> None:
-    """The same, for whoever has no loop."""
-    with _connected(url) as connection:
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_TURN})"))
-        if _revision(url, connection) != head():
-            bring_to_head(connection)
-        connection.commit()
+    """The same, for whoever has no loop.
+
+    Replicas of the version before go on working meanwhile. Whoever waits for a table's lock holds up all who come
+    after, so we never wait long for one: we step back, and try again."""
+    for tries in range(1, LOCK_TRIES_MAX + 1):
+        try:
+            with _connected(url) as connection:
+                _bring_on(url, connection)
+            return
+        except StoreUnavailable as error:
+            cause = error.__cause__
+            is_held = isinstance(getattr(cause, "orig", cause), psycopg.errors.LockNotAvailable)
+            if not is_held or tries == LOCK_TRIES_MAX:
+                raise
+            log.warning("The schema waits for somebody who holds a table: %s", error)
+            threading.Event().wait(LOCK_PAUSE_SECONDS)
+
+
+def _bring_on(url: str, connection: Connection) -> None:
+    connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"))
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_TURN})"))
+    found = _revision(url, connection)
+    if found != head():
+        bring_to_head(connection)
+        log.info("%s was brought from schema %s to %s", shown(url), found or "none", head())
+    connection.commit()
 
 
 def _look(url: str) -> str | None:

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -27,45 +25,16 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import Text, TypeDecorator
 
+from bot.store import many_rows
 from bot.store.columns import clean
 from bot.store.criteria import has_version, key_of, meant, order_of, parse
 from bot.store.rows import RowCodec
+from bot.store.statement import Bind, Statement
 from bot.store.tables import TABLES, counters
 
-Bind = Callable[[Any], Any]
 Turns = dict[str, Bind | None]
 
 LOG_TURN = 0x4D535452  # The advisory lock of whoever appends to the duty log.
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Text for the driver, and the names of its values in their order."""
-
-    sql: str
-    names: tuple[str, ...]
-    turns: tuple[Bind | None, ...] = ()
-
-    def values(self, given: dict[str, Any]) -> list[Any]:
-        """The driver's values."""
-        return [
-            given[name] if turn is None else turn(given.get(name))
-            for name, turn in zip(self.names, self.turns, strict=True)
-        ]
-
-    def rows(self, given: Sequence[dict[str, Any]]) -> list[list[Any]]:
-        """The driver's values for many runs; a value that is the very one of the run before is not turned again."""
-        columns = []
-        for name, turn in zip(self.names, self.turns, strict=True):
-            column = [one[name] for one in given]
-            if turn is not None:
-                last, turned = object(), None
-                for place, value in enumerate(column):
-                    if value is not last:
-                        last, turned = value, turn(value)
-                    column[place] = turned
-            columns.append(column)
-        return [list(row) for row in zip(*columns, strict=True)]
 
 
 class Statements:
@@ -76,6 +45,7 @@ class Statements:
         self._is_postgresql = dialect.name == "postgresql"
         self._codecs: dict[type[Any], RowCodec] = {}
         self._kept: dict[Any, Statement] = {}
+        self._lists: dict[type[Any], many_rows.Lists] = {}
 
     def codec(self, kind: type[Any]) -> RowCodec:
         """The row codec of a kind."""
@@ -94,21 +64,37 @@ class Statements:
 
         return self._keep((kind, "insert"), build, dict)
 
-    def insert_missing(self, kind: type[Any], rows: int) -> str:
-        """So many rows' values in the codec's order; passes over what is there already."""
+    def insert_all(self, kind: type[Any], rows: list[list[Any]]) -> tuple[str, list[list[Any]]]:
+        """A statement for rows in the codec's order, and the values of each of its runs."""
+        sql = self.insert(kind).sql
+        if not self._is_postgresql or len(rows) == 1:
+            return sql, rows
+        sql, values = self._of_many(kind, sql, rows)
+        return sql, [values]
+
+    def insert_missing(self, kind: type[Any], rows: list[list[Any]]) -> tuple[str, list[Any]]:
+        """Rows in the codec's order; passes over what is there already."""
 
         def build() -> ClauseElement:
             return self._unless_there(kind)
 
-        return _repeated(self._keep((kind, "insert_missing"), build, dict).sql, rows)
+        return self._of_many(kind, self._keep((kind, "insert_missing"), build, dict).sql, rows)
 
-    def insert_new(self, kind: type[Any], rows: int) -> str:
+    def insert_new(self, kind: type[Any], rows: list[list[Any]]) -> tuple[str, list[Any]]:
         """The same, and returns the keys of the new ones."""
 
         def build() -> ClauseElement:
             return self._unless_there(kind).returning(TABLES[kind].c[key_of(kind)])
 
-        return _repeated(self._keep((kind, "insert_new"), build, dict).sql, rows)
+        return self._of_many(kind, self._keep((kind, "insert_new"), build, dict).sql, rows)
+
+    def _of_many(self, kind: type[Any], sql: str, rows: list[list[Any]]) -> tuple[str, list[Any]]:
+        if not self._is_postgresql:
+            return many_rows.repeated(sql, rows)
+        lists = self._lists.get(kind)
+        if lists is None:
+            lists = self._lists[kind] = many_rows.Lists(TABLES[kind], self.dialect)
+        return lists.of(sql, rows)
 
     def _unless_there(self, kind: type[Any]) -> sqlite.Insert | postgresql.Insert:
         values: dict[str, Any] = {name: bindparam(name) for name in self.codec(kind).names}
@@ -167,6 +153,11 @@ class Statements:
             lambda: self._where(select(func.count()).select_from(TABLES[kind]), kind, names),
             lambda: self._turns(kind, names),
         )
+
+    def counter(self) -> Statement:
+        """A counter as it stands elsewhere."""
+        values: dict[str, Any] = {name: bindparam(name) for name in ("name", "value")}
+        return self._keep("counter", lambda: insert(counters).values(values), dict)
 
     def next_sequence(self) -> Statement:
         """Counts one up and returns the number."""
@@ -273,20 +264,6 @@ class Statements:
         if self._is_postgresql and TABLES[kind].c[field].nullable:  # Nothing comes before everything.
             return sorted_.nulls_last() if downward else sorted_.nulls_first()
         return sorted_
-
-
-def _repeated(sql: str, rows: int) -> str:
-    """An INSERT of one row with the bracket of its values repeated: compiling hundreds of values is slow."""
-    before, bracket, after = _values_of(sql)
-    return before + ", ".join([bracket] * rows) + after
-
-
-@lru_cache(maxsize=64)
-def _values_of(sql: str) -> tuple[str, str, str]:
-    """An INSERT before, in and after the brackets of its one row."""
-    start = sql.index("(", sql.index(" VALUES "))
-    end = sql.index(")", start) + 1
-    return sql[:start], sql[start:end], sql[end:]
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:

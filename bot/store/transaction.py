@@ -10,6 +10,7 @@ from bot.store import StoreUnavailable
 from bot.store.chain import START, link
 from bot.store.criteria import given, groups, has_version, key_of, may_change
 from bot.store.statements import Statements
+from bot.store.tables import TABLES
 from desk.ports import LogEntry, Stale
 from incidents.model import LogLine
 
@@ -35,6 +36,10 @@ class Connection(Protocol):
 
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """How many rows were touched in all."""
+        ...
+
+    async def load(self, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Many new rows of a table at once, by the quickest way there is."""
         ...
 
     async def commit(self) -> None:
@@ -70,18 +75,21 @@ class SqlStore:
     async def add(self, *records: Any) -> None:
         """Insert records, those of one type together; AlreadyStored when one is there already."""
         for kind, some in groups(records).items():
-            codec, statement = self.statements.codec(kind), self.statements.insert(kind)
-            rows = codec.encode_all(record for _, record in some)
-            await (
-                self._run(statement.sql, rows[0]) if len(rows) == 1 else self._run_many(statement.sql, rows)
-            )
+            rows = self.statements.codec(kind).encode_all(record for _, record in some)
+            await self._run_many(*self.statements.insert_all(kind, rows))
+
+    async def load(self, kind: type[Any], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows as another database has them, their values in the order of the codec's names."""
+        self._check(writes=True)
+        with self._spoiling():
+            await self.connection.load(TABLES[kind].name, self.statements.codec(kind).names, rows)
 
     async def add_later(self, *records: Any) -> None:
         """Insert records together with the next statement; AlreadyStored comes then."""
         self._check(writes=True)
         for kind, some in groups(records).items():
             rows = self.statements.codec(kind).encode_all(record for _, record in some)
-            self.connection.put_off(self.statements.insert(kind).sql, rows)
+            self.connection.put_off(*self.statements.insert_all(kind, rows))
 
     async def add_missing(self, *records: Any) -> None:
         """Insert each record unless it is there already, together with the next statement."""
@@ -89,8 +97,8 @@ class SqlStore:
         for kind, some in groups(records).items():
             rows = self.statements.codec(kind).encode_all(record for _, record in some)
             for few in _in_bunches(rows):
-                values = [value for row in few for value in row]
-                self.connection.put_off(self.statements.insert_missing(kind, len(few)), [values])
+                sql, values = self.statements.insert_missing(kind, few)
+                self.connection.put_off(sql, [values])
 
     async def add_new(self, *records: Any) -> list[bool]:
         """Insert each record unless it is there already; says which were new."""
@@ -230,9 +238,9 @@ class SqlStore:
         key_at = self.statements.codec(kind).names.index(key_of(kind))
         are_new: list[bool] = []
         for few in _in_bunches(rows):
-            sql = self.statements.insert_new(kind, len(few))
+            sql, values = self.statements.insert_new(kind, few)
             self._check(writes=True)
-            inserted = {key for (key,) in await self._fetch(sql, [value for row in few for value in row])}
+            inserted = {key for (key,) in await self._fetch(sql, values)}
             for row in few:
                 are_new.append(row[key_at] in inserted)
                 inserted.discard(row[key_at])

@@ -13,6 +13,7 @@ import pytest
 
 from bot.auditor import Auditor
 from bot.disk_watch import BACKED_UP, DiskWatch
+from bot.heads import read_heads
 from bot.heartbeat import Heartbeat
 from bot.log_watch import LogWatch
 from desk import troubles
@@ -45,10 +46,14 @@ async def office(folder: Path, *lines: Line) -> AsyncIterator[Machine]:
         yield machine
 
 
+def watch_of(machine: Machine) -> LogWatch:
+    return LogWatch(machine.door, machine.folder / "muster.db.heads")
+
+
 def make(machine: Machine, url: str = "", *, backup_hours: float = 0, free_min: float = 0) -> Auditor:
     disk = DiskWatch(machine.door, machine.media, (machine.folder,), free_min, backup_hours)
     watches = {
-        "chain": LogWatch(machine.door).look,
+        "chain": watch_of(machine).look,
         "attachments": disk.attachments,
         "room": disk.room,
         "backup": disk.backup,
@@ -277,7 +282,7 @@ async def test_a_database_that_takes_no_write_is_told_outside(tmp_path: Path) ->
 async def test_the_log_is_verified_as_it_grows_and_wholly_every_night(tmp_path: Path) -> None:
     async with office(tmp_path) as machine:
         machine.clock.at = NOW.replace(hour=4)  # Noon: no walk over the whole.
-        watch = LogWatch(machine.door)
+        watch = watch_of(machine)
         assert await watch.look() == ""
         [kept] = await machine.find(Setting, id="audit/log")
         newest = (await machine.find(LogLine, order=("-sequence",), limit=1))[0]
@@ -290,14 +295,65 @@ async def test_the_log_is_verified_as_it_grows_and_wholly_every_night(tmp_path: 
         assert await watch.look() == "1 changed"
         assert await watch.look() == "1 changed"
         machine.move(hours=8)  # By day, after a restart: what was found at night is not forgotten.
-        assert await LogWatch(machine.door).look() == "1 changed"
+        assert await watch_of(machine).look() == "1 changed"
+
+
+async def test_fault_40_every_night_the_desk_itself_tells_the_log_s_head_outside_the_database(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as machine:
+        heads = machine.folder / "muster.db.heads"
+        machine.clock.at = NOW + timedelta(hours=9)  # Noon.
+        watch = watch_of(machine)
+        assert await watch.look() == "" and not heads.exists()
+        machine.clock.at = NOW
+        assert [await watch.look() for _ in range(3)] == [""] * 3
+        first = (await machine.find(LogLine, order=("-sequence",), limit=1))[0]
+        assert read_heads(heads) == {first.sequence: first.hash}
+        async with machine.door.open() as desk:
+            desk.log("filled", "desk")
+        machine.move(hours=24)
+        assert await watch.look() == ""
+        second = (await machine.find(LogLine, order=("-sequence",), limit=1))[0]
+        assert read_heads(heads) == {first.sequence: first.hash, second.sequence: second.hash}
+        assert second.sequence > first.sequence and len(heads.read_text("utf-8").splitlines()) == 2
+
+
+async def test_fault_40_a_log_written_anew_as_a_whole_is_found_at_night_by_the_head_told_before(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as machine:
+        async with machine.door.open() as desk:
+            desk.log("filled", "desk")
+        assert await watch_of(machine).look() == ""
+        await _forge(machine)  # Only to take the triggers away.
+        with closing(sqlite3.connect(tmp_path / "desk.db")) as raw:
+            raw.execute("DELETE FROM duty_log")
+            raw.execute("DELETE FROM settings WHERE id = 'audit/log'")
+            raw.commit()
+        async with machine.door.open() as desk:
+            desk.log("filled", "desk")  # A chain that is sound in itself.
+        machine.move(hours=24)
+        assert await watch_of(machine).look() in ("1 rewritten", "2 missing")
+
+
+async def test_a_head_that_cannot_be_told_is_a_fault_and_told_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    async with office(tmp_path) as machine:
+        heads = machine.folder / "muster.db.heads"
+        heads.mkdir()
+        watch = watch_of(machine)
+        for _ in range(2):
+            with pytest.raises(OSError, match="heads"):
+                await watch.look()
+        heads.rmdir()
+        assert await watch.look() == "" and len(read_heads(heads)) == 1
 
 
 async def test_a_tail_cut_off_the_log_is_found_within_a_minute(tmp_path: Path) -> None:
     async with office(tmp_path) as machine:
         async with machine.door.open() as desk:
             desk.log("filled", "desk")
-        watch = LogWatch(machine.door)
+        watch = watch_of(machine)
         assert await watch.look() == ""
         await _forge(machine)  # Only to take the triggers away.
         with closing(sqlite3.connect(tmp_path / "desk.db")) as raw:

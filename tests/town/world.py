@@ -92,9 +92,8 @@ class Town:
     port: int = 0
     url: str = ""  # Of another database than a file in the folder.
 
-    @asynccontextmanager
-    async def open_desk(self) -> AsyncIterator[App]:
-        """The desk runs inside the block; open it again to see what a restart keeps."""
+    def configure(self) -> Path:
+        """The office's config.toml."""
         self.port = self.port or free_port()
         text = CONFIG.format(
             url=self.url or f"sqlite+aiosqlite:///{self.folder}/muster.db",
@@ -108,7 +107,12 @@ class Town:
         path = self.folder / "config.toml"
         path.write_text(text, "utf-8")
         path.chmod(0o600)
-        async with running(load(path, {}), self.clock) as self.app:
+        return path
+
+    @asynccontextmanager
+    async def open_desk(self) -> AsyncIterator[App]:
+        """The desk runs inside the block; open it again to see what a restart keeps."""
+        async with running(load(self.configure(), {}), self.clock) as self.app:
             yield self.app
 
     async def pass_minutes(self, minutes: float) -> None:

@@ -225,3 +225,45 @@ async def test_an_interrupted_backup_leaves_nothing_that_looks_like_one(cli: Cli
     assert cli("restore", "b.part").code == 1
     assert cli("backup", "b").code == 0
     assert not (cli.folder / "b.part").exists()
+
+
+def night(cli: Cli) -> list[str]:
+    return sorted(one.name for one in (cli.folder / "nights").iterdir())
+
+
+async def test_only_the_newest_backups_are_kept_and_the_last_is_what_a_folder_of_them_restores(
+    cli: Cli,
+) -> None:
+    await fill(cli)
+    for name in ("20260101T033000Z", "20260102T033000Z", "by hand"):
+        (cli.folder / "nights" / name).mkdir(parents=True)
+        (cli.folder / "nights" / name / "backup.json").write_text("{}")
+    (cli.folder / "nights" / "20260103T033000Z").mkdir()  # It never became whole.
+    assert cli("backup", "nights", "--keep", "2").code == 0
+    second, broken, newest, unrelated = night(cli)
+    assert (second, broken, unrelated) == ("20260102T033000Z", "20260103T033000Z", "by hand")
+    shutil.rmtree(cli.folder / "data")
+    done = cli("restore", "nights")
+    assert done.code == 0 and newest in done.out and done.err == ""
+    assert await names(cli) == ["陈值班", "李带班", "王信息"]
+
+
+async def test_a_backup_that_lacks_an_attachment_removes_no_earlier_one(cli: Cli) -> None:
+    await fill(cli)
+    digest = await keep_photo(cli, b"a photo")
+    (cli.folder / "nights" / "20260101T033000Z").mkdir(parents=True)
+    (cli.folder / "nights" / "20260101T033000Z" / "backup.json").write_text("{}")
+    (cli.folder / "data" / "attachments" / digest[:2] / digest).unlink()
+    assert cli("backup", "nights", "--keep", "1").code == 1
+    assert night(cli)[0] == "20260101T033000Z"
+
+
+async def test_fault_40_a_restore_names_what_was_lost_or_changed_before_the_backup_was_made(cli: Cli) -> None:
+    await fill(cli)
+    digest = await keep_photo(cli, b"a photo")
+    (cli.folder / "data" / "attachments" / digest[:2] / digest).unlink()
+    spoil_log(cli, "UPDATE duty_log SET actor = 'somebody' WHERE sequence = 1")
+    assert cli("backup", "b").code == 1
+    done = cli("restore", "b")
+    assert done.code == 1 and digest in done.err and "第 1 行被改过" in done.err and "2 处" in done.err
+    assert await names(cli) == ["陈值班", "李带班", "王信息"]

@@ -1,6 +1,5 @@
 """The schema: the revisions say what the tables say, and a migration is done whole or not at all."""
 
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,21 +19,8 @@ from bot.store.tables import metadata
 from roster.model import Officer
 from tests.bot.store.conftest import url
 from tests.bot.store.samples import officer
+from tests.next_version import REVISION, write_revisions
 
-# The next release's revision, as one will be written: new column, filled, new table, new index.
-NEXT = '''
-"""A next revision."""
-import sqlalchemy as sa
-from alembic import op
-revision, down_revision = "0004", "0003"
-
-def upgrade():
-    op.add_column("officers", sa.Column("badge", sa.Text(), server_default="", nullable=False))
-    op.execute("UPDATE officers SET badge = 'badge ' || id")
-    op.create_table("badges", sa.Column("id", sa.Text(), primary_key=True))
-    op.execute("INSERT INTO badges SELECT badge FROM officers")
-    op.create_index("ix_officers_badge", "officers", ["badge"])
-'''
 # Migrates, and is killed before the statement with the given number.
 KILLED = """
 import asyncio, os, signal, sys
@@ -119,10 +105,7 @@ async def test_fault_38_the_first_migration_killed_half_way_leaves_no_database(
 @pytest.fixture
 def revisions(tmp_path: Path) -> Path:
     """Our revisions and one more."""
-    folder = tmp_path / "revisions"
-    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0003_next.py").write_text(NEXT, encoding="utf-8")
-    return folder
+    return write_revisions(tmp_path / "revisions")
 
 
 async def test_fault_38_a_migration_killed_half_way_leaves_the_old_schema_and_starts_again(
@@ -145,6 +128,6 @@ async def test_fault_38_a_migration_killed_half_way_leaves_the_old_schema_and_st
         await database.close()
     assert killed >= 6
     with closing(sqlite3.connect(database.path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
         assert connection.execute("SELECT count(*) FROM badges WHERE id LIKE 'badge o%'").fetchone() == (300,)
         assert connection.execute("SELECT count(DISTINCT badge) FROM officers").fetchone() == (300,)
