@@ -1,14 +1,10 @@
 """Three replicas of one office on one PostgreSQL: one dies or freezes, and the others do its work."""
 
 import asyncio
-import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 
 from bot.store.chain import verify
@@ -16,52 +12,21 @@ from incidents.model import Incident, LogLine, Report
 from tests.fakes.telegram_model import Message
 from tests.fakes.telegram_server import FakeTelegram
 from tests.town.conftest import PEOPLE
-from tests.town.world import MovedClock, Town, free_port
+from tests.town.processes import Processes
+from tests.town.world import MovedClock, Town
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(240)]
 
 TAKE_OVER_SECONDS_MAX = 30.0
 
 
-class Replicas:
+class Replicas(Processes):
     """The office's processes, and what its people said to them."""
 
     def __init__(self, town: Town) -> None:
+        super().__init__(town.folder)
         self._town = town
         self.said = 0
-        self.processes: dict[int, Process] = {}  # By port.
-
-    async def start(self, role: str = "all") -> int:
-        port = free_port()
-        words = ("-m", "bot", "--config", str(self._town.folder / "config.toml"), "run", "--role", role)
-        with (self._town.folder / "desk.log").open("ab") as log:
-            self.processes[port] = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *words,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "MUSTER_WEB__PORT": str(port)},
-            )
-        return port
-
-    async def ready(self, port: int) -> None:
-        async with httpx.AsyncClient() as client, asyncio.timeout(60):
-            while True:
-                try:
-                    if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.2)
-
-    async def kill(self, port: int) -> None:
-        self.processes[port].kill()
-        await self.processes.pop(port).wait()
-
-    async def end(self) -> None:
-        for port in list(self.processes):
-            self.processes[port].send_signal(signal.SIGCONT)
-            await self.kill(port)
 
     async def report(self) -> float:
         """Somebody reports, or reports on, and has an answer; says how long it took."""
@@ -97,7 +62,7 @@ async def replicas(tmp_path: Path, postgresql_url: str) -> AsyncIterator[tuple[T
             yield town, several
         finally:
             await several.end()
-            print((tmp_path / "desk.log").read_text("utf-8")[-6000:])
+            print(several.log)
 
 
 async def test_fault_17_one_of_three_replicas_receives_and_a_killed_one_is_replaced(
