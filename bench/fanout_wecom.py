@@ -12,6 +12,7 @@ from bench.fanout import call_roll
 from bench.office import Office, desk, fake_wecom, fill, get, make_wecom_office, member_of, post
 from bench.result import Result
 from bot.clock import SystemClock
+from desk.letters import sending_kind
 from desk.model import Choice, Job, Lane, Letter
 from desk.ports import ulid
 from roster.model import Answer, RollCall
@@ -107,13 +108,14 @@ async def _owe_pages(office: Office) -> list[datetime]:
             ulid(moment),
             "incident_page",
             facts,
-            (Choice("incident", "none"),),
+            (Choice("sign", "none"), Choice("hand", "none")),
             Lane.urgent,
             moment,
             officer_id=f"officer-{place}",
         )
         letters.append(letter)
-        jobs.append(Job(ulid(now), "send", letter.id, moment, f"to:{letter.officer_id}", Lane.urgent))
+        kind = sending_kind(letter)
+        jobs.append(Job(ulid(now), kind, letter.id, moment, f"to:{letter.officer_id}", Lane.urgent))
     database = office.database
     await database.start()
     async with database.begin() as store:

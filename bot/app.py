@@ -12,6 +12,7 @@ from importlib import resources
 from starlette.routing import BaseRoute
 
 from bot import channels, work
+from bot.absent import settle_absent
 from bot.auditor import Auditor, open_auditor
 from bot.clock import SystemClock
 from bot.config import Config
@@ -94,6 +95,7 @@ async def run(config: Config, role: str = "all") -> int:
 async def running(config: Config, clock: Clock | None = None, role: str = "all") -> AsyncIterator[App]:
     """A desk that takes messages inside the block, and has finished what it began after it."""
     _refuse_open_town(config)
+    settle_absent()
     clock = clock or SystemClock()
     url = config.database.url
     async with contextlib.AsyncExitStack() as stack:

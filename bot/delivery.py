@@ -17,6 +17,8 @@ CUT_OFF_MAX = (
 )
 OTHER_WAY_AFTER_ATTEMPTS = 3
 UNKNOWN_AGAIN_SECONDS = 10
+NOT_HERE_AGAIN_SECONDS = 0.2  # Per attempt: the process that can send it soon finds it due …
+NOT_HERE_AGAIN_SECONDS_MAX = 2.0  # … and while there is none, nobody is kept busy with it.
 UNKNOWNS_MAX_PAGE = 2
 UNKNOWNS_MAX_RECEIPT = 1
 STALE_AFTER = {Lane.urgent: timedelta(hours=24), Lane.bulk: timedelta(hours=6)}
@@ -46,6 +48,9 @@ def judge(letter: Letter, receipt: Receipt, now: datetime, *, hides_repeats: boo
             return after_unknown(letter, now, hides_repeats=hides_repeats)
     if receipt.new_address and letter.attempts < OTHER_WAY_AFTER_ATTEMPTS:
         return Verdict(LetterState.queued, now, letter.unknowns)
+    if receipt.not_here:
+        seconds = min(NOT_HERE_AGAIN_SECONDS * letter.attempts, NOT_HERE_AGAIN_SECONDS_MAX)
+        return Verdict(LetterState.queued, now + timedelta(seconds=seconds), letter.unknowns)
     if receipt.retry_after_seconds is not None:
         return Verdict(
             LetterState.queued, now + timedelta(seconds=receipt.retry_after_seconds), letter.unknowns

@@ -65,6 +65,12 @@ class Pacer:
                 self._next[rule.bucket] = max(self._next.get(rule.bucket, now), now) + rule.interval
         return at, True
 
+    def give_back(self, channel: str, chat: str, limits: ChannelLimits, lane: Lane) -> None:
+        """What was reserved for one message was not used: its moment is free again."""
+        for rule in _rules(channel, chat, limits, lane):
+            if rule.bucket in self._next:
+                self._next[rule.bucket] -= rule.interval
+
     def hold(self, channel: str, chat: str, limits: ChannelLimits, until: datetime) -> None:
         """Nothing leaves before a moment (429): on the whole channel, or to one chat only."""
         # With the longest burst there is, or the urgent would leave early; at the end they lead.

@@ -92,7 +92,7 @@ class Receipts:
         held = [
             name
             for sending, receipt in outcomes
-            if receipt.retry_after_seconds is not None
+            if receipt.retry_after_seconds is not None or receipt.not_here
             for name in bucket_names(sending.letter.channel, sending.letter.address)
         ]
         pacer = await Pacer.read(desk.store, held)
@@ -109,6 +109,9 @@ class Receipts:
                 until = desk.now + timedelta(seconds=receipt.retry_after_seconds)
                 chat = "" if receipt.whole_channel else letter.address
                 pacer.hold(letter.channel, chat, sending.channel.limits, until)
+            if receipt.not_here:
+                chat = "" if letter.amends else letter.address
+                pacer.give_back(letter.channel, chat, sending.channel.limits, letter.lane)
             if receipt.outcome is Outcome.sent:
                 remote_id = receipt.remote_id or letter.remote_id
                 changes = {"state": LetterState.sent, "remote_id": remote_id, "sent_at": desk.now}

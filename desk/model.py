@@ -117,6 +117,7 @@ class Receipt:
     whole_channel: bool = False  # The retry time counts for everybody on this channel (429).
     new_address: str = ""  # The chat moved: store it, send again.
     address_gone: bool = False  # With `refused`: this address is dead, whatever is sent to it.
+    not_here: bool = False  # With `not_sent`: another process of ours can send it, and no rate was used up.
 
 
 class LetterState(StrEnum):

@@ -57,6 +57,20 @@ def test_what_would_leave_too_late_is_not_reserved() -> None:
     assert pacer.reserve("telegram", "7", THIRTY, NOW, latest=FAR)[0] == at
 
 
+@pytest.mark.parametrize("limits", [THIRTY, ChannelLimits(per_chat=MEMBER, in_total=MEMBER)])
+def test_a_moment_that_was_not_used_is_free_again(limits: ChannelLimits) -> None:
+    pacer, untouched = Pacer([]), Pacer([])
+    for one in (pacer, untouched):
+        for _ in range(20):
+            one.reserve("telegram", "7", limits, NOW, latest=FAR)
+    for _ in range(50):  # Given to a process that cannot send it, again and again.
+        pacer.reserve("telegram", "7", limits, NOW, latest=FAR)
+        pacer.give_back("telegram", "7", limits, Lane.bulk)
+    assert pacer.reserve("telegram", "7", limits, NOW, latest=FAR) == untouched.reserve(
+        "telegram", "7", limits, NOW, latest=FAR
+    )
+
+
 def test_fault_13_after_429_nothing_leaves_before_its_time() -> None:
     pacer = Pacer([])
     pacer.hold("telegram", "", THIRTY, NOW + timedelta(seconds=37))

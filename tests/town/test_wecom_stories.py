@@ -135,6 +135,9 @@ async def test_an_officer_with_two_channels_gets_each_notice_on_the_first_that_w
             await town.hears("吴健芬", "早点名")
             phone.say("到")
             await telegram.wait_for(lambda: any("到岗" in one.text for one in phone.received), WAIT_SECONDS)
+            assert sum("请应答" in one.text for one in phone.received) == 1
+            shown = [one.text for one in town.phones["李永昌"].messages]
+            assert sum("早点名" in one for one in shown) == 1, shown
 
 
 async def _is_settled(town: WeComTown) -> bool:

@@ -48,6 +48,7 @@ class WeComTown:
         default_factory=dict
     )  # Of an application (Phone) or of the bot (BotPhone).
     port: int = field(default_factory=free_port)
+    url: str = ""  # Of another database than a file in the folder.
 
     @asynccontextmanager
     async def open_desk(self) -> AsyncIterator[App]:
@@ -55,7 +56,7 @@ class WeComTown:
         before, _, rest = CONFIG.partition(START)
         wecom = self.wecom
         table = BOT_TABLE.format(**wecom.bot_settings) if self.has_bot else TABLE.format(**wecom.settings)
-        url = f"sqlite+aiosqlite:///{self.folder}/muster.db"
+        url = self.url or f"sqlite+aiosqlite:///{self.folder}/muster.db"
         text = before.format(url=url, folder=self.folder, port=self.port) + table + self.more
         text += (END + rest.partition(END)[2]).format()
         path = self.folder / "config.toml"

@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +29,17 @@ _BEFORE = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file on its way to WeCom: what it is called there, and all its bytes."""
+
+    name: str
+    content: bytes
+
+
+Body = Json | Upload | None
 
 
 class Api:
@@ -58,8 +70,8 @@ class Api:
             follow_redirects=False,
         )
 
-    async def call(self, method: str, body: Json | None = None, **query: Any) -> Json:
-        """The answer of a method; with a body it is posted. Raises Refused, Unsent or Unknown.
+    async def call(self, method: str, body: Body = None, **query: Any) -> Json:
+        """The answer of a method; with a body or a file it is posted. Raises Refused, Unsent or Unknown.
 
         A token that is over or revoked is renewed once, and the call, which was refused, made again."""
         try:
@@ -70,7 +82,7 @@ class Api:
         await self._health.well(method)
         return answer
 
-    async def _with_token(self, method: str, body: Json | None, query: Mapping[str, Any]) -> Json:
+    async def _with_token(self, method: str, body: Body, query: Mapping[str, Any]) -> Json:
         token = await self._token()
         try:
             return await self._answer(method, body, {"access_token": token, **query})
@@ -132,14 +144,15 @@ class Api:
             raise Unknown("gettoken: the answer has no token")
         return token, float(seconds) if isinstance(seconds, int | float) else 7200.0
 
-    async def _answer(self, method: str, body: Json | None, query: Mapping[str, Any]) -> Json:
-        verb, content = (
-            ("GET", None) if body is None else ("POST", json.dumps(body, ensure_ascii=False).encode())
-        )
-        headers = {"Content-Type": "application/json"} if content is not None else {}
-        request = self._client.build_request(
-            verb, self._url(method), params=dict(query), content=content, headers=headers
-        )
+    async def _answer(self, method: str, body: Body, query: Mapping[str, Any]) -> Json:
+        sent: dict[str, Any] = {}
+        if isinstance(body, Upload):
+            sent = {"files": {"media": (body.name, body.content)}}
+        elif body is not None:
+            content = json.dumps(body, ensure_ascii=False).encode()
+            sent = {"content": content, "headers": {"Content-Type": "application/json"}}
+        verb = "GET" if body is None else "POST"
+        request = self._client.build_request(verb, self._url(method), params=dict(query), **sent)
         try:
             response = await self._client.send(request, stream=True)
             try:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from bot.channels.wecom.long_connection import LongConnectionSettings
-from desk.model import Outcome, Rendered
+from desk.model import Card, Outcome, Rendered
 from desk.ports import ChannelFault
 from roster.model import Account
 from tests.bot.channels.contract import KeptIntake, heard
@@ -110,7 +110,11 @@ async def test_another_desk_of_ours_takes_over_and_nothing_is_lost_or_doubled(li
         assert [said.text for said in await heard(line, 60)] == [f"第{n}句" for n in range(60)]
         assert line.intake.deliveries == 60 and line.fake.bot.takeovers == 1
         [receipt] = await line.channel.send(CARD, [line.address], key="k1")
-        assert (receipt.outcome, receipt.whole_channel) == (Outcome.not_sent, False)
+        assert (receipt.outcome, receipt.not_here) == (Outcome.not_sent, True)
+        # A change too: whether it is too late is known where the press was heard.
+        [receipt] = await line.channel.amend(Rendered("已记录"), [Card(line.address, "t1")])
+        assert (receipt.outcome, receipt.not_here) == (Outcome.not_sent, True)
+        assert receipt.retry_after_seconds is None  # Nobody's line is held for it.
         [receipt] = await other.channel.send(CARD, [line.address], key="k1")
         assert receipt.outcome is Outcome.sent and len(line.person.messages) == 1
         assert await line.channel.check() == await other.channel.check()

@@ -20,17 +20,11 @@ from tests.bot.channels.webchat_world import World
 OFFICER = Officer("o1", "李小梅", "u1", title="村信息员")
 
 
-class WebChatLine:
-    """One running channel and one phone."""
+class WebPhone:
+    """One officer's phone page, which posts until it is told ok."""
 
-    def __init__(
-        self, door: Door, channel: WebChatChannel, intake: KeptIntake, client: httpx.AsyncClient
-    ) -> None:
-        self.channel = channel
-        self.intake = intake
-        self.address = ""
-        self.url = ""
-        self._door = door
+    def __init__(self, client: httpx.AsyncClient, url: str = "") -> None:
+        self.url = url
         self._client = client
         self._numbers = itertools.count(1)
         self._last: dict[str, Any] = {}
@@ -60,12 +54,9 @@ class WebChatLine:
         await self._deliver()
 
     async def shown(self) -> list[Shown]:
+        """What the desk said, as it stands now, oldest first."""
         lines = [line for line in await self._lines() if not line["mine"]]
         return [Shown(line["text"], tuple(choice["label"] for choice in line["choices"])) for line in lines]
-
-    async def leave(self) -> None:
-        async with self._door.open() as desk:
-            await revoke_links(desk, OFFICER.id, None)
 
     async def _lines(self) -> list[dict[str, Any]]:
         return list((await self._client.get(f"{self.url}/history")).raise_for_status().json()["messages"])
@@ -77,6 +68,23 @@ class WebChatLine:
     async def _deliver(self) -> None:
         while (await self._client.post(f"{self.url}/messages", json=self._last)).status_code != 200:
             await asyncio.sleep(0.01)
+
+
+class WebChatLine(WebPhone):
+    """One running channel and one phone."""
+
+    def __init__(
+        self, door: Door, channel: WebChatChannel, intake: KeptIntake, client: httpx.AsyncClient
+    ) -> None:
+        super().__init__(client)
+        self.channel = channel
+        self.intake = intake
+        self.address = ""
+        self._door = door
+
+    async def leave(self) -> None:
+        async with self._door.open() as desk:
+            await revoke_links(desk, OFFICER.id, None)
 
 
 @asynccontextmanager

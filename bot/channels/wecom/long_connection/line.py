@@ -30,7 +30,7 @@ Hear = Callable[[Json], Awaitable[None]]
 
 
 class Line:
-    """One process's end of the long connection; `is_standing_by` while another desk of ours has it."""
+    """One process's end of the long connection; `is_standing_by` while it is another desk's of ours, or nobody's."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Line:
         self._asked: defaultdict[str, deque[asyncio.Future[Json]]] = defaultdict(deque)
         self._is_displaced = False
         self._failures = 0
-        self.is_standing_by = False
+        self.is_standing_by = True  # Until it is run here: of several processes only one runs it.
 
     @property
     def is_open(self) -> bool:
@@ -67,11 +67,13 @@ class Line:
     async def run(self) -> None:
         """Keep the line until cancelled; then everything that had come is heard before it ends."""
         await self._seat.take()
+        self.is_standing_by = False
         try:
             while True:
                 await self._wait_for_turn()
                 await self._keep_line()
         finally:
+            self.is_standing_by = True
             await self._seat.leave()
 
     async def try_once(self) -> None:

@@ -40,6 +40,7 @@ NO_REPLY = frozenset({846604, 846605, 846608})
 NOBODY = frozenset({40003, 46004, 60111, 81013, 86001, 86003, 93006})
 REASON_MAX = 300
 TASK_ID_MAX = 128
+_ELSEWHERE = Receipt(Outcome.not_sent, reason="another process has the line", not_here=True)
 _TOO_LATE = Receipt(Outcome.refused, reason="a bot's card changes only within five seconds of its press")
 
 
@@ -69,6 +70,8 @@ class Sender:
     async def _send_one(self, message: Rendered, address: str, key: str) -> Receipt:
         if not ADDRESS.fullmatch(address):
             return Receipt(Outcome.refused, reason="not a WeCom user id")
+        if self._line.is_standing_by:
+            return _ELSEWHERE
         task_id = f"{task_id_of(key)[: TASK_ID_MAX - 9]}-{secrets.token_hex(4)}"
         choices = usable(message)
         parts, is_listed = self._parts(message, choices, task_id)
@@ -98,6 +101,8 @@ class Sender:
 
     async def amend(self, message: Rendered, card: Card) -> Receipt:
         """Change a card within five seconds of its press; later the words go out as a message of their own."""
+        if self._line.is_standing_by:  # Whoever has the line heard the press, and knows how long ago.
+            return _ELSEWHERE
         req_id = self._moments.change_for(card.address, card.remote_id, self._clock.now())
         if not req_id:
             return _TOO_LATE
@@ -154,11 +159,10 @@ class Sender:
 
     def _failed(self, fault: CallFailed) -> Receipt:
         reason, pace = str(fault)[:REASON_MAX], self._settings.pace
-        if isinstance(
-            fault, Unsent
-        ):  # Another desk of ours may have the line: it is asked soon, this one not held.
-            alone = not self._line.is_standing_by
-            return Receipt(Outcome.not_sent, "", reason, pace.unsent_seconds, whole_channel=alone)
+        if isinstance(fault, Unsent):
+            if self._line.is_standing_by:
+                return _ELSEWHERE
+            return Receipt(Outcome.not_sent, "", reason, pace.unsent_seconds, whole_channel=True)
         if not isinstance(fault, Refused):
             return Receipt(Outcome.unknown, reason=reason)
         if fault.code == BUSY:
