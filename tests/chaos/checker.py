@@ -46,6 +46,11 @@ def broken_promises(ledger: Ledger, told: Told, now: datetime) -> list[str]:
     ]
 
 
+def marked_copies(ledger: Ledger) -> int:
+    """How many copies on phones say that they may be there twice."""
+    return sum(copy.text.startswith(REPEAT) for copy in ledger.copies)
+
+
 def _intake(ledger: Ledger, told: Told) -> Iterator[str]:
     kept = {row.id: row for row in ledger.inbox}
     for event in sorted(told.events - kept.keys()):
