@@ -6,7 +6,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +18,9 @@ READY_SECONDS = 20.0
 LIFE_SECONDS_MAX = 0.8
 BOOT_SECONDS = 0.3
 ACT_EVERY_SECONDS = 0.1
-DRAIN_SECONDS = 300.0  # WeCom allows thirty messages a minute to one person: a crowded night ends slowly.
+DRAIN_SECONDS = (
+    1500.0  # A desk that lived for a second at a time has done little, and a busy machine ends slowly.
+)
 CALM_EACH = (
     10  # One life in so many goes on for a while: a letter that was cut off 30 times is taken for poison.
 )
@@ -52,17 +54,14 @@ class Night:
         [way] = self.dice.choices(list(self._ways), (2, 4, 4, 3, 1))
         heard = self.platform.contacts
         self.life = await self.starter.start(cold=number % COLD_EACH == COLD_EACH - 1)
-        acting = asyncio.create_task(self._act())
         try:
-            if way != "while it boots":
-                await self._until(lambda: self.platform.contacts > heard, READY_SECONDS)
-            if number % CALM_EACH == CALM_EACH - 1:
-                await asyncio.sleep(CALM_SECONDS)
-            await self._ways[way]()
+            async with self.people_act():
+                if way != "while it boots":
+                    await self._until(lambda: self.platform.contacts > heard, READY_SECONDS)
+                if number % CALM_EACH == CALM_EACH - 1:
+                    await asyncio.sleep(CALM_SECONDS)
+                await self._ways[way]()
         finally:
-            self.platform.on_copy = None
-            acting.cancel()
-            await asyncio.gather(acting, return_exceptions=True)
             code = await self.starter.end(self.life, signal.SIGKILL)
         assert code == -signal.SIGKILL, f"the desk ended by itself ({code}): {self._last_words()}"
         self.deaths[way] += 1
@@ -101,6 +100,17 @@ class Night:
     async def _ends_with_0(self, life: Life) -> None:
         code = await self.starter.end(life, signal.SIGTERM)
         assert code == 0, f"the desk stopped with {code}: {self._last_words()}"
+
+    @contextlib.asynccontextmanager
+    async def people_act(self) -> AsyncIterator[None]:
+        """Inside the block people go on acting."""
+        async with asyncio.TaskGroup() as group:  # A crowd that fails would make a night that proves nothing.
+            acting = group.create_task(self._act())
+            try:
+                yield
+            finally:
+                self.platform.on_copy = None
+                acting.cancel()
 
     async def _act(self) -> None:
         while True:

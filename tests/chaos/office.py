@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -136,7 +137,7 @@ class Office:
                 people.append((f"{unit}-{place}", f"{name}信息员{place + 1}", Role.officer, unit, ""))
         await desk.store.add(Unit("office", "市应急办", kind="city_office", lat=22.516, lon=113.393))
         people.append(("office-leader", "市带班领导", Role.office, "office", "duty_leader"))
-        people.append(("office-2", "市值班员", Role.office, "office", "duty_officer"))
+        people.append(("office-duty", "市值班员", Role.office, "office", "duty_officer"))
         for number, (officer_id, name, role, unit, post) in enumerate(people, 8001):
             officer = Officer(officer_id, name, unit, phone=f"199-0000-{number}", role=role)
             await desk.store.add(officer)
@@ -195,24 +196,33 @@ class Starter:
         self._warm.stdin.close()
         await self._warm.wait()
 
-    async def start(self, *, cold: bool = False, role: str = "all", port: int = 0) -> Life:
-        """A desk begins to live; at the office's own port, unless another is named."""
-        office, port = self._office, port or self._office.port
-        if cold:
+    async def start(
+        self,
+        *,
+        cold: bool = False,
+        role: str = "all",
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> Life:
+        """A desk begins to live; at the office's own port, unless another is named. With a prefix it starts cold."""
+        office = self._office
+        settings = {"MUSTER_WEB__PORT": str(port or office.port), **(environment or {})}
+        if cold or prefix:
             self.cold_starts += 1
             with office.log_path.open("ab") as log:
                 words = ("-m", "bot", "run", "--config", str(office.config_path), "--role", role)
                 process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    *words,
+                    *(*prefix, sys.executable, *words),
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    env={**os.environ, "MUSTER_WEB__PORT": str(port)},
+                    env={**os.environ, **settings},
                 )
             life = Life(process.pid, process)
         else:
-            line = f"start {office.config_path} {office.log_path} {role} {port}"
+            given = [f"{name}={value}" for name, value in settings.items()]
+            line = " ".join(("start", str(office.config_path), str(office.log_path), role, *given))
             life = Life(int(await self._ask(line)))
         self._lives.append(life)
         return life

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -35,6 +35,8 @@ class Replica:
 
     role: str
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()  # Words before its command.
     life: Life | None = None
     began_at: float = 0.0
     before: int = 0  # The newest number in the register of workers when it began.
@@ -86,17 +88,12 @@ class ReplicaNight(Night):
         if one.returning is not None:
             await one.returning
         self.life = one.life
-        acting = asyncio.create_task(self._act())
-        try:
+        async with self.people_act():
             if number % CALM_EACH == CALM_EACH - 1:
                 await asyncio.sleep(CALM_SECONDS)
             await self._ways[way]()
             if number % SERVER_DIES_EACH == SERVER_DIES_EACH - 1:
                 await self._server_dies()
-        finally:
-            self.platform.on_copy = None
-            acting.cancel()
-            await asyncio.gather(acting, return_exceptions=True)
         await self._kill(one)
         one.returning = asyncio.create_task(
             self._return(one, cold=number % COLD_EACH == COLD_EACH - 1), name=f"{one.role} returns"
@@ -135,7 +132,9 @@ class ReplicaNight(Night):
         """It lives from here on; the next one begins when the number of this one is known."""
         async with self._boots:
             one.before, one.worker = await self.take_overs.newest_worker(), 0
-            one.life = life = await self.starter.start(cold=cold, role=one.role, port=one.port)
+            one.life = life = await self.starter.start(
+                cold=cold, role=one.role, port=one.port, environment=one.environment, prefix=one.prefix
+            )
             one.began_at, one.returning = time.monotonic(), None
             if not one.works:
                 return

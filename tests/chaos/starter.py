@@ -1,6 +1,6 @@
 """Starts desks quickly: every module is imported once, and each life is a fork of this that runs the command line.
 
-Reads `start CONFIG LOG ROLE PORT` and `reap PID`, a line each; answers with the process id, or how it ended."""
+Reads `start CONFIG LOG ROLE NAME=VALUE…` and `reap PID`, a line each; answers with the process id, or how it ended."""
 
 import importlib
 import os
@@ -28,10 +28,10 @@ def main() -> None:
     print("warm", flush=True)
     for line in sys.stdin:
         match line.split():
-            case ["start", config, log, role, port]:
+            case ["start", config, log, role, *settings]:
                 child = os.fork()
                 if child == 0:
-                    os.environ["MUSTER_WEB__PORT"] = port
+                    os.environ.update({one.partition("=")[0]: one.partition("=")[2] for one in settings})
                     _live(command_line, log, ["run", "--config", config, "--role", role])
                 print(child, flush=True)
             case ["reap", pid]:

@@ -17,7 +17,7 @@ import pytest
 from bot.work import PAGES_AT_ONCE, SEND_BATCH_MAX, SENDS_AT_ONCE
 from tests.chaos.checker import broken_promises, marked_copies
 from tests.chaos.ledger import Ledger
-from tests.chaos.night import Night
+from tests.chaos.night import DRAIN_SECONDS, Night
 from tests.chaos.office import Office, Starter
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_wecom import OnWeCom
@@ -66,7 +66,7 @@ RETRY_FACTOR = 0.05  # Telegram's webhook pauses of seconds and minutes, so that
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(600 + SECONDS_EACH * KILLS // len(WAYS))
+@pytest.mark.timeout(DRAIN_SECONDS + SECONDS_EACH * KILLS // len(WAYS))
 @pytest.mark.parametrize("way", WAYS)
 async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_nothing(
     way: str, tmp_path: Path
@@ -93,7 +93,7 @@ async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_
 
 @pytest.mark.chaos
 @pytest.mark.postgresql
-@pytest.mark.timeout(600 + SECONDS_EACH * REPLICA_KILLS)
+@pytest.mark.timeout(DRAIN_SECONDS + SECONDS_EACH * REPLICA_KILLS)
 @pytest.mark.parametrize("way", ["webhook", "polling"])
 async def test_fault_25_three_replicas_killed_at_any_moment_lose_double_and_skip_nothing(
     way: str, tmp_path: Path
