@@ -26,7 +26,7 @@ BOOTS_SECONDS = 1.0
 ENROLS_SECONDS = 30.0
 COLD_EACH = 20
 SERVER_BACK_SECONDS = 20.0
-SERVER_DIES_EACH = 25  # Once in so many kills it is the server's turn as well.
+SERVER_DIES_EACH = 10  # Once in so many kills it is the server's turn as well.
 
 
 @dataclass

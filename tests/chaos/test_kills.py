@@ -95,7 +95,7 @@ async def test_fault_1_to_5_a_desk_killed_at_any_moment_loses_doubles_and_skips_
 @pytest.mark.postgresql
 @pytest.mark.timeout(DRAIN_SECONDS + SECONDS_EACH * REPLICA_KILLS)
 @pytest.mark.parametrize("way", ["webhook", "polling"])
-async def test_fault_25_three_replicas_killed_at_any_moment_lose_double_and_skip_nothing(
+async def test_fault_22_and_25_three_replicas_killed_at_any_moment_lose_double_and_skip_nothing(
     way: str, tmp_path: Path
 ) -> None:
     print(f"CHAOS_SEED={SEED} CHAOS_KILLS={REPLICA_KILLS} over three replicas, {way}")
