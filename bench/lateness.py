@@ -14,6 +14,7 @@ from bench.office import (
     fill,
     loaded,
     make_office,
+    open_phones,
     start_load,
     update,
 )
@@ -43,6 +44,7 @@ async def measure() -> list[Result]:
     with tempfile.TemporaryDirectory() as folder, fake_telegram() as telegram:
         office = make_office(Path(folder), telegram["base_url"])
         due = await _owe(office)
+        open_phones(telegram["url"], OFFICERS)
         with desk(office):
             until_first = due[0] - time.time()
             messages = start_load(
@@ -132,7 +134,9 @@ async def _watch(office: Office, due: list[float]) -> list[float]:
             now = time.time()
             late += [now - moment for moment in due[len(late) : TIMERS - left]]
             if now > due[-1] + PATIENCE_SECONDS:
-                raise RuntimeError(f"{left} steps were never taken")
+                late += [
+                    now - moment for moment in due[len(late) :]
+                ]  # At least so late; the bar is missed by far.
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         await database.close()

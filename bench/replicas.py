@@ -22,6 +22,7 @@ from bench.office import (
     load,
     loaded,
     make_office,
+    open_phones,
     start_load,
     update,
 )
@@ -65,6 +66,7 @@ async def _figures(replicas: int) -> tuple[float, float]:
         url = stack.enter_context(postgresql.database())
         office = make_office(folder, telegram["base_url"], url)
         await call_roll(office)
+        open_phones(telegram["url"], ANSWERS)
         with _running(office, replicas) as desks:
             answers = await _answer(office, desks)
             updates = await asyncio.to_thread(_take_in, desks)

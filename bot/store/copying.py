@@ -1,6 +1,6 @@
-"""Every record of one database copied into another of either kind, and compared one by one, as the rows they are.
+"""Every record of one database copied into another of either kind, and compared one by one, as the rows they are."""
 
-Both kinds keep equal rows: a column's own type decides what it holds, and only truth values are spelt otherwise."""
+# Both kinds keep equal rows: a column's own type decides what it holds, and only truth values are spelt otherwise.
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence

@@ -32,8 +32,7 @@ class Lists:
         """The INSERT of one row as one of these rows, and its values, a list for each column."""
         before, _, after = _values_of(sql)
         head = before.removesuffix("VALUES ")
-        # Our own statement, and the database's own names of types.
-        return f"{head}SELECT * FROM unnest({self._lists}){after}", [  # noqa: S608
+        return f"{head}SELECT * FROM unnest({self._lists}){after}", [  # noqa: S608  # Our own words.
             list(column) if member is None else _alike(column, member)
             for column, member in zip(zip(*rows, strict=True), self._members, strict=True)
         ]

@@ -77,8 +77,8 @@ class SqliteConnection:
     async def load(self, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Many new rows of a table at once."""
         columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" * len(names))
-        # Our own names of tables and columns.
-        await self._hop(_run_many, f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', rows)  # noqa: S608
+        sql = f'INSERT INTO "{table}" ({columns}) VALUES ({marks})'  # noqa: S608  # Our own names.
+        await self._hop(_run_many, sql, rows)
 
     async def commit(self) -> None:
         """Returns when the transaction is on disk."""
