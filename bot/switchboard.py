@@ -21,7 +21,8 @@ SENDERS_COUNTED_MAX = 10_000
 ERROR_MAX = 300
 HOLD_SECONDS_MAX = 1.0
 FLOOD_BATCH = 4
-SWEEP_BATCH = 40
+SWEEP_BATCH = 40  # To begin with.
+SWEEP_BATCH_MAX = 250
 WRITING_SECONDS = 0.05  # Nobody else can write meanwhile: so long a sweep's transaction should be, about.
 SWEEP_AGAIN = timedelta(seconds=1)
 SPEAKS_ON = ("report", "acknowledge")  # Flows that keep themselves what is said after their word.
@@ -105,10 +106,10 @@ class Switchboard:
         return most if await self._inbox.calm(HOLD_SECONDS_MAX) else min(most, FLOOD_BATCH)
 
     def _note_pace(self, count: int, seconds: float) -> None:
-        """So that the next transaction is about as long as it should be."""
+        """So that the next transaction is about as long as it should be; after one quick one it is twice as large."""
         if count:
-            slowest, quickest = WRITING_SECONDS / FLOOD_BATCH, WRITING_SECONDS / SWEEP_BATCH
-            self._seconds_each = min(max(seconds / count, quickest), slowest)
+            slowest, quickest = WRITING_SECONDS / FLOOD_BATCH, WRITING_SECONDS / SWEEP_BATCH_MAX
+            self._seconds_each = min(max(seconds / count, self._seconds_each / 2, quickest), slowest)
 
     async def _hear_one_by_one(self, rows: Sequence[InboxRow], error: Exception) -> None:
         """The sweep itself must never be given up, whatever fails: then it only comes again a little later."""
