@@ -146,7 +146,7 @@ def test_steps(pytest_words: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def pytest_runs(words: list[str]) -> list[tuple[str, list[str]]]:
-    """What pytest is asked: all but the nights of kills side by side, then these, three at a time; or the words given."""
+    """What pytest is asked: all but the nights of kills side by side, then these by threes; or the given words."""
     if words:
         return [("tests", words)]
     # Most tests wait more than they work: two to a core.
