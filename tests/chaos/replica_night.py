@@ -173,6 +173,9 @@ class ReplicaNight(Night):
 
 
 def has_ended(life: Life) -> bool:
-    """Whether the process is over and only waits to be reaped."""
-    state = Path(f"/proc/{life.pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    """Whether the process is over."""
+    try:
+        state = Path(f"/proc/{life.pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    except FileNotFoundError:  # It is reaped already.
+        return True
     return state == "Z"
