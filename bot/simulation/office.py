@@ -173,13 +173,11 @@ class QuietQueue(EmbeddedQueue):
             await super()._start_lane(store, lane, now, kinds)
 
     async def _seconds_to_next(self, store: Store, now: datetime) -> float:
-        if any(len(coming) == COMING_MAX for coming in self._coming.values()):
-            return await super()._seconds_to_next(store, now)
+        lanes = self._coming.values()
+        if any(len(coming) == COMING_MAX and coming[-1].due_at <= now for coming in lanes):
+            return await super()._seconds_to_next(store, now)  # What is next is beyond what was read.
         pauses = [
-            (job.due_at - now).total_seconds()
-            for coming in self._coming.values()
-            for job in coming
-            if job.due_at > now
+            (job.due_at - now).total_seconds() for coming in lanes for job in coming if job.due_at > now
         ]
         return min(pauses, default=QUIET_SECONDS) + NAP_SECONDS
 
