@@ -59,8 +59,9 @@ class Moment(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect | None) -> Any:
         """UTC, or ValueError when the moment has no zone."""
-        return None if value is None else _moment_text(value)
+        return None if value is None else self.write(value)
 
+    write = staticmethod(_moment_text)
     read = staticmethod(datetime.fromisoformat)
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> datetime | None:
@@ -73,10 +74,11 @@ class Words(TypeDecorator[str]):
 
     impl = BYTEWISE
     cache_ok = True
+    write = staticmethod(clean)
 
     def process_bind_param(self, value: str | None, dialect: Dialect | None) -> str | None:
         """The cleaned text."""
-        return None if value is None else clean(value)
+        return None if value is None else self.write(value)
 
 
 class Figure(TypeDecorator[float]):
@@ -105,10 +107,12 @@ class Named(TypeDecorator[StrEnum]):
 
     def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
         """The word, or ValueError when the enumeration does not have it."""
-        if value.__class__ is self.kind:
-            word: str = value.value
-            return word
-        return None if value is None else self.kind(value).value
+        return None if value is None else self.write(value)
+
+    def write(self, value: Any) -> str:
+        """The same for a value."""
+        word: str = value.value if value.__class__ is self.kind else self.kind(value).value
+        return word
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> StrEnum | None:
         """The member."""
@@ -124,11 +128,11 @@ class Json(TypeDecorator[Any]):
     def __init__(self, kind: Any) -> None:
         super().__init__()
         self.kind = kind
-        self._dump, self.read = _codec(kind)
+        self.write, self.read = _codec(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect | None) -> str | None:
         """JSON text."""
-        return None if value is None else self._dump(value)
+        return None if value is None else self.write(value)
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> Any:
         """The value."""

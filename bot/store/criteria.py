@@ -45,10 +45,17 @@ def has_version(kind: type[Any]) -> bool:
 
 
 def given(kind: type[Any], criteria: Mapping[str, Any]) -> dict[str, Any]:
-    """The criteria by the names the statements know: comparing with nothing is "field=none"."""
+    """The criteria by the names the statements know: comparing with nothing is "field=none", a list of one its one."""
     found: dict[str, Any] = {}
     for criterion, value in criteria.items():
-        how = parse(kind, criterion)[1]
+        field, how = parse(kind, criterion)
+        if (
+            how == "in" and len(value) == 1 and field not in criteria
+        ):  # Databases read a list far more slowly.
+            [only] = value
+            if only is not None:
+                found[field] = only
+                continue
         if value is None and how not in ("is", "not"):
             raise TypeError(f"{criterion} cannot be compared with nothing.")
         found[f"{criterion}=none" if value is None else criterion] = value
@@ -68,6 +75,9 @@ def may_change(kind: type[Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     if kind is LogLine:
         raise TypeError("The duty log is append-only.")
     forbidden = {key_of(kind), "version"} & set(changes)
+    unknown = changes.keys() - kind.__dataclass_fields__.keys()
+    if unknown:
+        raise TypeError(f"{kind.__name__} has no {', '.join(sorted(unknown))}.")
     if forbidden:
         raise TypeError(f"{kind.__name__} keeps its {', '.join(sorted(forbidden))}: the store sets them.")
     return dict(changes)

@@ -22,10 +22,10 @@ async def transaction(
         connection.put_off(begin)
         yield store
         store.end()
-        await to_the_end(connection.commit())
+        await connection.commit()
     except BaseException:
         store.abandon()
-        await to_the_end(connection.rollback())
+        await connection.rollback()
         raise
 
 

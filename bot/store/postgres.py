@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import make_url
 
 from bot.store import AlreadyStored, StoreUnavailable
+from bot.store.ending import to_the_end
 from desk.ports import Stale
 
 Driver = AsyncConnection[tuple[Any, ...]]
@@ -114,6 +115,13 @@ class PostgresConnection:
 
     async def commit(self) -> None:
         """Returns when the transaction is on disk."""
+        await to_the_end(self._commit())
+
+    async def rollback(self) -> None:
+        """Undoes the open transaction, if there is one; a connection that cannot even do that is closed."""
+        await to_the_end(self._rollback())
+
+    async def _commit(self) -> None:
         if not self._has_begun and len(self._put_off) == 1:  # BEGIN alone need not even be sent.
             return
         put_off, self._put_off = self._put_off, []
@@ -125,8 +133,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise told(error) from error
 
-    async def rollback(self) -> None:
-        """Undoes the open transaction, if there is one; a connection that cannot even do that is closed."""
+    async def _rollback(self) -> None:
         self._put_off.clear()
         if self.driver.closed or self.driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             return

@@ -26,8 +26,11 @@ class RowCodec:
         self._decoders: list[tuple[int, Turn]] = []
         for place, column in enumerate(table.columns):
             own = column.type.dialect_impl(dialect)
-            self.encoders[column.name] = own.bind_processor(dialect)
-            read = getattr(column.type, "read", None)  # Of our own types, without SQLAlchemy's wrapping.
+            # Of our own types, without SQLAlchemy's wrapping.
+            write, read = getattr(column.type, "write", None), getattr(column.type, "read", None)
+            self.encoders[column.name] = (
+                own.bind_processor(dialect) if write is None else _or_none(write, column)
+            )
             decoder = own.result_processor(dialect, FLOAT8) if read is None else _or_none(read, column)
             if decoder is not None:
                 self._decoders.append((place, decoder))
@@ -62,7 +65,7 @@ class RowCodec:
     def encode_one(self, name: str, value: Any) -> Any:
         """One field's driver value."""
         turn = self.encoders[name]
-        return value if turn is None else turn(value)
+        return value if turn is None or value is None else turn(value)
 
     def decode(self, row: Sequence[Any]) -> Any:
         """The record."""
@@ -76,6 +79,6 @@ class RowCodec:
         return record
 
 
-def _or_none(read: Turn, column: Column[Any]) -> Turn:
-    """Reads a column in which there may be nothing."""
-    return (lambda value: None if value is None else read(value)) if column.nullable else read
+def _or_none(turn: Turn, column: Column[Any]) -> Turn:
+    """The same for a column in which there may be nothing."""
+    return (lambda value: None if value is None else turn(value)) if column.nullable else turn

@@ -91,11 +91,10 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Store]:
         """A reading view, as of its first look; it never waits for a writer."""
-        try:
-            async with asyncio.timeout(READER_WAIT_SECONDS):
-                await self._seats.acquire()
-        except TimeoutError as error:
-            raise StoreUnavailable("The database has too many readers at once.") from error
+        if self._seats.locked():
+            await self._wait_for_seat()
+        else:
+            await self._seats.acquire()
         try:
             async with self._transaction(self._readers, writes=False) as store:
                 yield store
@@ -109,6 +108,13 @@ class Database:
     async def integrity(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when it is sound."""
         return await asyncio.to_thread(files.faults, self.path)
+
+    async def _wait_for_seat(self) -> None:
+        try:
+            async with asyncio.timeout(READER_WAIT_SECONDS):
+                await self._seats.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("The database has too many readers at once.") from error
 
     @asynccontextmanager
     async def _transaction(self, connections: "_Connections | None", *, writes: bool) -> AsyncIterator[Store]:

@@ -49,7 +49,9 @@ def told(error: BaseException) -> BaseException:
 
 
 class SqliteConnection:
-    """One open connection; every awaited call is one hop to its thread, and takes along what was put off."""
+    """One open connection; every awaited call is one hop to its thread, and takes along what was put off.
+
+    The thread does one thing after the other, also for whoever is not there any more to hear of it."""
 
     def __init__(self, driver: aiosqlite.Connection) -> None:
         self._driver = driver

@@ -133,6 +133,13 @@ class Statements:
             lambda: {"keys": self._list_turn(None)},
         )
 
+    def remove_one(self, kind: type[Any]) -> Statement:
+        """Deletes by its key."""
+        column = TABLES[kind].c[key_of(kind)]
+        return self._keep(
+            (kind, "remove_one"), lambda: delete(TABLES[kind]).where(column == bindparam("key")), dict
+        )
+
     def find(self, kind: type[Any], order: Sequence[str], limited: bool, names: Sequence[str]) -> Statement:
         """Whole rows that match these criteria."""
 

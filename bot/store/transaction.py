@@ -43,11 +43,11 @@ class Connection(Protocol):
         ...
 
     async def commit(self) -> None:
-        """Returns when the transaction is on disk."""
+        """Returns when the transaction is on disk. Cut off, it still goes to its end before anything that follows."""
         ...
 
     async def rollback(self) -> None:
-        """Undoes the open transaction, if there is one."""
+        """Undoes the open transaction, if there is one; cut off, the same holds."""
         ...
 
 
@@ -207,9 +207,12 @@ class SqlStore:
         if ids:
             for one in ids:
                 self._read.pop((kind, one), None)
-            statement = self.statements.remove(kind)
             self._check(writes=True)
-            self.connection.put_off(statement.sql, [statement.values({"keys": list(ids)})])
+            if len(ids) == 1:
+                self.connection.put_off(self.statements.remove_one(kind).sql, [list(ids)])
+            else:
+                statement = self.statements.remove(kind)
+                self.connection.put_off(statement.sql, [statement.values({"keys": list(ids)})])
 
     async def next_sequence(self, name: str) -> int:
         """1, 2, 3 … per name, without gaps."""
