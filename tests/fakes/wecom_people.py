@@ -196,12 +196,12 @@ def find_button(
     for shown in reversed(messages):
         if card is not None and card not in (shown, shown.sent.task_id):
             continue
-        source = shown.sent.body if stale else shown.content
         if not stale and button not in (*shown.buttons, *shown.keys):
             continue
-        for one in source.get("button_list", []):
-            if button in (one["text"], one.get("key")):
-                return shown, str(one["key"])
+        for source in (shown.sent.body, shown.content) if stale else (shown.content,):
+            for one in source.get("button_list", []):
+                if button in (one["text"], one.get("key")):
+                    return shown, str(one["key"])
     raise LookupError(f"no button {button!r}; shown: {[shown.buttons for shown in messages]}")
 
 
