@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import PoolProxiedConnection
+import aiosqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -142,20 +142,21 @@ class _Connections:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.idle: list[SqliteConnection] = []
-        self._held: list[PoolProxiedConnection] = []
+        self._drivers: list[aiosqlite.Connection] = []
 
     async def open(self, size: int) -> None:
         """Opens them all now: one that is cancelled while it opens would leave its thread behind."""
         try:
             for _ in range(size):
-                self._held.append(await self.engine.raw_connection())
+                held = await self.engine.raw_connection()
+                self._drivers.append(cast(Any, held.driver_connection))
+                held.detach()  # Ours alone: its pool forgets it.
         except DBAPIError as error:
             raise told(error.orig or error) from error
-        self.idle = [SqliteConnection(cast(Any, held.driver_connection)) for held in self._held]
+        self.idle = [SqliteConnection(driver) for driver in self._drivers]
 
     async def close(self) -> None:
         """Closes them all."""
-        for held in self._held:
-            held.close()
-        self._held.clear()
+        while self._drivers:
+            await self._drivers.pop().close()
         await self.engine.dispose()
