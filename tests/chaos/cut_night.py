@@ -1,6 +1,7 @@
 """A night in which the line between one replica and PostgreSQL is cut and mended, while people go on acting."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -41,6 +42,10 @@ class CutNight(ReplicaNight):
         one, *others = self.replicas
         async with self.people_act():
             await asyncio.sleep(BUSY_SECONDS)
+            with contextlib.suppress(TimeoutError):  # In the middle of some work, if it has any.
+                async with asyncio.timeout(BUSY_SECONDS):
+                    while not await self.take_overs.holds(one.worker):
+                        await asyncio.sleep(0)
             at, taken, number = time.monotonic(), self.platform.taken, one.worker
             self.cable.cut()
             self.cuts += 1

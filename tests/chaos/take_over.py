@@ -49,6 +49,10 @@ class TakeOvers:
         self._left.update(((job_id, errand), at) for job_id, errand in held)
         return len(held)
 
+    async def holds(self, worker: int) -> bool:
+        """Whether it works on something just now."""
+        return bool(await self._fetch(HELD, [worker]))
+
     @property
     def left(self) -> int:
         """How many jobs nobody has taken yet."""
