@@ -22,7 +22,7 @@ ERROR_MAX = 300
 HOLD_SECONDS_MAX = 1.0
 FLOOD_BATCH = 4
 SWEEP_BATCH = 40  # To begin with.
-SWEEP_BATCH_MAX = 250
+SWEEP_BATCH_MAX = 100  # Should slow ones follow quick ones, the writer is still let go within a second or so.
 WRITING_SECONDS = 0.05  # Nobody else can write meanwhile: so long a sweep's transaction should be, about.
 SWEEP_AGAIN = timedelta(seconds=1)
 SPEAKS_ON = ("report", "acknowledge")  # Flows that keep themselves what is said after their word.
