@@ -121,7 +121,8 @@ class Mailings:
         except Unavailable:
             raise
         except Exception:
-            log.exception("%d receipts could not be written together, and are one by one", len(outcomes))
+            told = "mailing %s: %d receipts could not be written together, and are one by one"
+            log.exception(told, call.mailing.id, len(outcomes))
             # A letter whose receipt fails even so stays with its mailing, which makes the call again.
             await self._receipts.store(outcomes)
             await self._receipts.patiently(lambda desk: self._end(desk, call, jobs))

@@ -44,7 +44,8 @@ class Receipts:
         except Exception:
             if len(outcomes) + len(late) < 2:
                 raise
-            log.exception("%d receipts could not be written together, and are one by one", len(outcomes))
+            ids = [sending.letter.id for sending, _ in outcomes]
+            log.exception("receipts could not be written together, and are one by one: %s", ", ".join(ids))
             await self._one_by_one(outcomes, late)
 
     async def _one_by_one(self, outcomes: Outcomes, late: Sequence[Sending]) -> None:
