@@ -3,11 +3,14 @@
 import asyncio
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.incidents import fire
 from bench.office import (
     FIRST_CHAT,
+    UNITS,
     Office,
     desk,
     fake_telegram,
@@ -21,15 +24,13 @@ from bench.office import (
 from bench.result import Result
 from bot.clock import SystemClock
 from desk.model import Job, Lane
-from desk.ports import ulid
-from incidents.model import Category, Incident, Ladder, Place, Severity, State, Step
+from incidents.model import Incident, Ladder, Step
 from roster.model import Shift
 
 TIMERS = 10_000
 SPAN_SECONDS = 60.0
 PER_SECOND = 500
 OFFICERS = 5_000
-UNITS = 24  # As `fill` makes them.
 FIRST_AFTER_SECONDS = 20.0  # Until then the desk is up and messages flow.
 LOOK_SECONDS = 0.02  # So exact is the figure.
 PATIENCE_SECONDS = 120.0
@@ -102,18 +103,8 @@ async def _owe(office: Office) -> list[float]:
 def _incident(number: int, due_at: datetime) -> Incident:
     """One whose first rung was silent for five minutes; the third is due long after the figure is taken."""
     at = due_at - timedelta(minutes=5)
-    return Incident(
-        id=ulid(at),
-        number=f"CS-{number}",
-        state=State.received,
-        received_at=at,
-        unit_id=f"unit-{number % UNITS}",
-        reporter_id=f"officer-{number % OFFICERS}",
-        title="联丰路五金厂二楼起火，有浓烟",
-        category=Category.accident,
-        kind="火灾",
-        severity=Severity.general,
-        place=Place(22.5, 113.4, "联丰路"),
+    return replace(
+        fire(number, at, officers=OFFICERS),
         ladder=LADDER,
         step=1,
         walk_started_at=at,

@@ -25,6 +25,7 @@ SECRET = "bench-Secret-7"  # Of an office that exists for a minute.
 TOKEN = "7000000001:AAEbenchbenchbenchbenchbenchbenchbench"  # As above.
 READY_SECONDS_MAX = 60
 FIRST_CHAT = 1_000_001
+UNITS = 24
 
 CONFIG = """
 [office]
@@ -123,12 +124,12 @@ async def fill(
 ) -> None:
     """Put duty officers into the database, each bound to an address of the channel."""
     now = SystemClock().now()
-    units = [Unit(f"unit-{number}", f"第{number}镇") for number in range(24)]
+    units = [Unit(f"unit-{number}", f"第{number}镇") for number in range(UNITS)]
     people = [
         Officer(
             f"officer-{number}",
             f"第{number}号",
-            units[number % 24].id,
+            units[number % UNITS].id,
             role=Role.duty,
             wecom=address_of(number) if channel == "wecom" else "",
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import postgresql
+from bench.incidents import fire
 from bench.office import FIRST_CHAT, ROOT, Office, fill, make_office, update
 from bench.result import Result
 from bot.clock import SystemClock
@@ -20,7 +21,7 @@ from bot.media import MediaFolder
 from bot.store.chain import START, link
 from desk.model import InboxRow, InboxState, Lane, Letter, LetterState
 from desk.ports import LogEntry, Transactions, ulid
-from incidents.model import Attachment, AttachmentState, Category, Incident, Place, Severity, State
+from incidents.model import Attachment, AttachmentState, Incident, State
 
 INCIDENTS = 100_000
 KINDS = ("incident_received", "acknowledged", "closed")  # Of the log's lines for each.
@@ -108,20 +109,7 @@ async def _live_for_years(office: Office, database: Transactions) -> int:
 
 
 def _incident(number: int, at: datetime) -> Incident:
-    return Incident(
-        id=ulid(at),
-        number=f"CS-{number}",
-        state=State.closed,
-        received_at=at,
-        unit_id=f"unit-{number % 24}",
-        reporter_id=f"officer-{number % 500}",
-        title="联丰路五金厂二楼起火，有浓烟",
-        category=Category.accident,
-        kind="火灾",
-        severity=Severity.general,
-        place=Place(22.5, 113.4, "联丰路"),
-        closed_at=at + timedelta(hours=2),
-    )
+    return replace(fire(number, at), state=State.closed, closed_at=at + timedelta(hours=2))
 
 
 def _inbox_row(number: int, at: datetime) -> InboxRow:

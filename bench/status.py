@@ -3,10 +3,12 @@
 import random
 import tempfile
 import time
+from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
+from bench.incidents import fire
 from bench.office import fill, make_office
 from bench.result import Result
 from bot.clock import SystemClock
@@ -15,10 +17,10 @@ from bot.door import OfficeDoor
 from bot.queue.embedded import EmbeddedQueue
 from bot.wording import Wording
 from desk.model import Inbound, Letter
-from desk.ports import Bell, Transactions, ulid
+from desk.ports import Bell, Transactions
 from handlers import on_duty, status
 from handlers.flow import Flow
-from incidents.model import Category, Incident, Place, Severity, State
+from incidents.model import Severity, State
 from roster import calendar
 from roster.model import Officer, Role, Shift
 
@@ -90,18 +92,10 @@ async def _live_for_years(database: Transactions) -> None:
         is_open = number >= INCIDENTS - OPEN
         at = now - timedelta(minutes=3 * (INCIDENTS - number))
         incidents.append(
-            Incident(
-                id=ulid(at),
-                number=f"CS-{number}",
+            replace(
+                fire(number, at),
                 state=State.received if is_open else chance.choice(ENDS),
-                received_at=at,
-                unit_id=f"unit-{number % 24}",
-                reporter_id=f"officer-{number % 500}",
-                title="联丰路五金厂二楼起火，有浓烟",
-                category=Category.accident,
-                kind="火灾",
                 severity=chance.choice(list(Severity)),
-                place=Place(22.5, 113.4, "联丰路"),
                 closed_at=None if is_open else at + timedelta(hours=2),
             )
         )
