@@ -1,11 +1,15 @@
 """The replicas of one office on one PostgreSQL, and somebody who reports to them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from tests.fakes.telegram_model import Message
+from tests.fakes.telegram_server import FakeTelegram
+from tests.town.conftest import PEOPLE
 from tests.town.processes import Processes
-from tests.town.world import Town
+from tests.town.world import MovedClock, Town
 
 
 class Replicas(Processes):
@@ -31,6 +35,21 @@ class Replicas(Processes):
             shown = "\n---\n".join(f"{one.message_id} {one.text}" for one in phone.received)
             raise AssertionError(f"no answer came; the phone shows:\n{shown}") from error
         return loop.time() - began_at
+
+
+@asynccontextmanager
+async def replicated(folder: Path, url: str) -> AsyncIterator[tuple[Town, Replicas]]:
+    """The town on this PostgreSQL, its people known, and no process up yet; at the end they are killed."""
+    with FakeTelegram() as telegram:
+        town = Town(telegram, folder, "polling", MovedClock(), url=url)
+        async with town.open_desk():
+            await town.people(*PEOPLE)
+        several = Replicas(town)
+        try:
+            yield town, several
+        finally:
+            await several.end()
+            print(several.log)
 
 
 def receipts(messages: Sequence[Message]) -> list[Message]:

@@ -8,10 +8,8 @@ import pytest
 
 from bot.store.chain import verify
 from incidents.model import Incident, LogLine, Report
-from tests.fakes.telegram_server import FakeTelegram
-from tests.town.conftest import PEOPLE
-from tests.town.replicas import Replicas, receipts
-from tests.town.world import MovedClock, Town
+from tests.town.replicas import Replicas, receipts, replicated
+from tests.town.world import Town
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(240)]
 
@@ -20,16 +18,8 @@ TAKE_OVER_SECONDS_MAX = 30.0
 
 @pytest.fixture
 async def replicas(tmp_path: Path, postgresql_url: str) -> AsyncIterator[tuple[Town, Replicas]]:
-    with FakeTelegram() as telegram:
-        town = Town(telegram, tmp_path, "polling", MovedClock(), url=postgresql_url)
-        async with town.open_desk():
-            await town.people(*PEOPLE)
-        several = Replicas(town)
-        try:
-            yield town, several
-        finally:
-            await several.end()
-            print(several.log)
+    async with replicated(tmp_path, postgresql_url) as opened:
+        yield opened
 
 
 async def test_fault_17_one_of_three_replicas_receives_and_a_killed_one_is_replaced(

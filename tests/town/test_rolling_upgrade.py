@@ -17,8 +17,7 @@ from bot.store.migrations import FOLDER, head
 from tests.fakes.telegram_server import FakeTelegram
 from tests.next_version import REVISION, write_revisions
 from tests.postgresql import Server
-from tests.town.conftest import PEOPLE
-from tests.town.replicas import Replicas, receipts
+from tests.town.replicas import Replicas, receipts, replicated
 from tests.town.world import MovedClock, Town
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(420)]
@@ -29,16 +28,9 @@ REPLICAS = 3
 @pytest.fixture
 async def office(tmp_path: Path, postgresql: Server) -> AsyncIterator[tuple[Town, Replicas]]:
     """An office on a database of its own, whose schema may change."""
-    with FakeTelegram() as telegram, postgresql.empty() as url:
-        town = Town(telegram, tmp_path, "polling", MovedClock(), url=url)
-        async with town.open_desk():
-            await town.people(*PEOPLE)
-        several = Replicas(town)
-        try:
-            yield town, several
-        finally:
-            await several.end()
-            print((tmp_path / "desk.log").read_text("utf-8")[-6000:])
+    with postgresql.empty() as url:
+        async with replicated(tmp_path, url) as opened:
+            yield opened
 
 
 def ask(url: str, sql: str) -> list[tuple[object, ...]]:

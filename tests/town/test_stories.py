@@ -3,8 +3,8 @@
 from desk import roll_calls
 from desk.model import Letter
 from incidents.model import Attachment, AttachmentState, Incident, State
-from roster.model import Answer, Result, RollCall, RollCallState
-from tests.town.world import Town, eventually
+from roster.model import Result
+from tests.town.world import Town, closed_call, eventually
 
 
 async def test_a_fire_with_a_photo_and_a_place_climbs_to_the_leader_who_signs_for_it(town: Town) -> None:
@@ -64,13 +64,7 @@ async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum
     await town.hears("李永昌", "周国强", "未应答")
     await town.hears("简俊贤", "应到")
 
-    async with town.read() as store:
-        [call] = await store.find(RollCall)
-        answers = await store.find(Answer)
-    assert call.state is RollCallState.closed
-    assert call.counts is not None
-    assert sum(call.counts.values()) == call.due_count == len(answers) == 4
-    assert {one.officer_id: one.result for one in answers} == {
+    assert await closed_call(town.read(), due=4) == {
         "o-吴健芬": Result.present,
         "o-李永昌": Result.present,
         "o-简俊贤": Result.present,

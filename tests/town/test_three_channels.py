@@ -14,7 +14,7 @@ from desk import roll_calls
 from desk.enrolment import invite
 from desk.model import Letter
 from incidents.model import Attachment, AttachmentState, Incident, State
-from roster.model import Account, Answer, Officer, Result, Role, RollCall, RollCallState, Shift
+from roster.model import Account, Answer, Officer, Result, Role, Shift
 from tests.bot.channels.contract import Shown
 from tests.bot.channels.webchat_line import WebPhone
 from tests.fakes.telegram_media import SMALL_JPEG
@@ -23,7 +23,7 @@ from tests.fakes.telegram_people import Phone
 from tests.fakes.telegram_server import FakeTelegram
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.wecom_town import WeComTown
-from tests.town.world import OFFICE, UNIT, WAIT_SECONDS, eventually
+from tests.town.world import OFFICE, UNIT, WAIT_SECONDS, closed_call, eventually
 
 HERE = (22.6741, 113.2402)
 REPORTER, DUTY, LEADER, GUARD, OFFICER = "叶倩雯", "吴健芬", "李永昌", "周国强", "简俊贤"
@@ -178,12 +178,7 @@ async def test_a_roll_call_over_three_channels_names_its_silent_one_to_the_leade
     await office.web_hears(OFFICER, "应到")
     assert not any("催答" in one.text for one in office.duty.received)
 
-    async with town.read() as store:
-        [call] = await store.find(RollCall)
-        answers = await store.find(Answer)
-    assert call.state is RollCallState.closed and call.counts is not None
-    assert sum(call.counts.values()) == call.due_count == len(answers) == 4
-    assert {one.officer_id: one.result for one in answers} == {
+    assert await closed_call(town.read(), due=4) == {
         f"o-{DUTY}": Result.present,
         f"o-{LEADER}": Result.present,
         f"o-{OFFICER}": Result.present,

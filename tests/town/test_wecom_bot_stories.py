@@ -7,11 +7,11 @@ import pytest
 
 from desk import roll_calls
 from incidents.model import Attachment, AttachmentState, Incident, State
-from roster.model import Answer, Result, RollCall, RollCallState
+from roster.model import Result
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.conftest import PEOPLE
 from tests.town.wecom_town import WeComTown
-from tests.town.world import eventually
+from tests.town.world import closed_call, eventually
 
 
 @pytest.fixture(params=["cards", "numbers"])
@@ -85,12 +85,7 @@ async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum
     await town.hears("李永昌", "周国强", "未应答")
     await town.hears("简俊贤", "应到")
 
-    async with town.read() as store:
-        [call] = await store.find(RollCall)
-        answers = await store.find(Answer)
-    assert call.state is RollCallState.closed and call.counts is not None
-    assert sum(call.counts.values()) == call.due_count == len(answers) == 4
-    assert {one.officer_id: one.result for one in answers} == {
+    assert await closed_call(town.read(), due=4) == {
         "o-吴健芬": Result.present,
         "o-李永昌": Result.present,
         "o-简俊贤": Result.present,

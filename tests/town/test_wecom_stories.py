@@ -10,12 +10,12 @@ from bot import gcj02
 from desk import roll_calls
 from desk.enrolment import invite
 from incidents.model import Attachment, AttachmentState, Incident, State
-from roster.model import Answer, Officer, Result, Role, RollCall, RollCallState
+from roster.model import Answer, Officer, Result, Role
 from tests.fakes.telegram_server import FakeTelegram
 from tests.fakes.wecom_server import FakeWeCom
 from tests.town.conftest import PEOPLE
 from tests.town.wecom_town import WeComTown
-from tests.town.world import UNIT, WAIT_SECONDS, eventually
+from tests.town.world import UNIT, WAIT_SECONDS, closed_call, eventually
 
 HERE = (22.6741, 113.2402)
 
@@ -88,12 +88,7 @@ async def test_the_silent_one_of_three_is_named_to_the_leader_and_the_counts_sum
     await town.hears("李永昌", "周国强", "未应答")
     await town.hears("简俊贤", "应到")
 
-    async with town.read() as store:
-        [call] = await store.find(RollCall)
-        answers = await store.find(Answer)
-    assert call.state is RollCallState.closed and call.counts is not None
-    assert sum(call.counts.values()) == call.due_count == len(answers) == 4
-    assert {one.officer_id: one.result for one in answers} == {
+    assert await closed_call(town.read(), due=4) == {
         "o-吴健芬": Result.present,
         "o-李永昌": Result.present,
         "o-简俊贤": Result.present,

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from bot.app import App, running
 from bot.config import load
 from desk.enrolment import invite
 from desk.ports import Store
-from roster.model import Officer, Role, Shift, Unit
+from roster.model import Answer, Officer, Result, Role, RollCall, RollCallState, Shift, Unit
 from tests.fakes.telegram_model import Message
 from tests.fakes.telegram_people import Phone
 from tests.fakes.telegram_server import FakeTelegram
@@ -191,3 +191,13 @@ async def eventually(condition: Callable[[], "asyncio.Future[T] | T"], seconds: 
             return value
         assert loop.time() < ends_at, "the condition never came true"
         await asyncio.wait([loop.create_future()], timeout=0.02)
+
+
+async def closed_call(reading: AbstractAsyncContextManager[Store], due: int) -> dict[str, Result]:
+    """How each person stands in the only roll call, which is closed and asked so many; its counts sum."""
+    async with reading as store:
+        [call] = await store.find(RollCall)
+        answers = await store.find(Answer)
+    assert call.state is RollCallState.closed and call.counts is not None
+    assert sum(call.counts.values()) == call.due_count == len(answers) == due
+    return {one.officer_id: one.result for one in answers}
