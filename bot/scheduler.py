@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from bot.timetable import occurrences
 from desk import roll_calls, timetables, troubles
 from desk.policy import BulletinPlan
-from desk.ports import Desk, Door, Stale, Unavailable
+from desk.ports import Desk, Door, Stale, Store, Unavailable
 from roster.model import RollCallPlan
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ LOOK_EVERY_SECONDS = (
     20  # However wrong a wake-up was (clock set, machine asleep), nothing is later than this.
 )
 AHEAD = timedelta(hours=1)
+WRITTEN_EVERY = timedelta(minutes=5)  # How far a timetable was gone through, when nothing of it is due.
 TIMETABLE = "timetable"  # The trouble of one that fails.
 TRIES_MAX = 3
 FAILURES_TOLD = 2
@@ -30,6 +32,7 @@ REASON_MAX = 200
 
 
 Look = Callable[[], Coroutine[Any, Any, None]]
+Act = Callable[[Desk], Awaitable[None]]
 
 
 class Waker(Protocol):
@@ -72,6 +75,12 @@ class Alarm:
         self._scheduler.shutdown(wait=False)
 
 
+@dataclass(frozen=True)
+class _Timetable:
+    plan: timetables.Plan
+    act: Act
+
+
 class Scheduler:
     """Looks at every timetable at its moments, and now and then in any case."""
 
@@ -81,6 +90,11 @@ class Scheduler:
         self._zone = ZoneInfo(door.policy.timezone)
         self._turn = asyncio.Lock()
         self._waker = waker or Alarm()
+        policy = door.policy
+        self._timetables = [
+            *(self._roll_call(plan) for plan in policy.roll_calls),
+            *(self._bulletin(plan) for plan in policy.bulletins),
+        ]
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -93,14 +107,39 @@ class Scheduler:
 
     async def look(self) -> None:
         """Go through every timetable up to now, and wake at the next planned moment."""
-        policy = self._door.policy
         async with self._turn:
-            for plan in policy.roll_calls:
-                await self._try(plan.name, self._roll_call(plan))
-            for bulletin in policy.bulletins:
-                await self._try(bulletin.name, self._bulletin(bulletin))
+            try:
+                owing = await self._owing()
+            except Exception:  # Each goes through by itself, and tells its own fault.
+                log.exception("what is due could not be read")
+                owing = self._timetables
+            for one in owing:
+                await self._try(one.plan.name, one.act)
             await self._close_overdue()
             await self._wake_at_next()
+
+    async def _owing(self) -> list[_Timetable]:
+        """Those of which something is due. The others only note, now and then, how far they were gone through."""
+        now = self._door.clock.now()
+        owing, idle = [], []
+        async with self._door.read() as store:
+            looks = await timetables.looks(store, [one.plan for one in self._timetables])
+            for one, last in zip(self._timetables, looks, strict=True):
+                if last is None or await self._owes(store, one.plan, last, now):
+                    owing.append(one)
+                else:
+                    idle.append((one.plan, last))
+        if any(now - last >= WRITTEN_EVERY for _, last in idle):
+            async with self._door.open() as desk:
+                await timetables.move_on(desk, [plan for plan, _ in idle], now)
+        return owing
+
+    async def _owes(self, store: Store, plan: timetables.Plan, last: datetime, now: datetime) -> bool:
+        if last > now + timetables.AHEAD_MAX or self._failures.get(plan.name) != 0:
+            return True
+        if isinstance(plan, RollCallPlan) and plan.random is not None:
+            return await timetables.owes_random(store, plan, last, now, self._zone)
+        return bool(self._planned(plan.cron, last, now))
 
     async def _close_overdue(self) -> None:
         """Bring up again what a doubted or corrected clock left open."""
@@ -118,7 +157,7 @@ class Scheduler:
         except Exception:  # The store may be down just now: the next look finds the same moments.
             log.exception("timetables could not be gone through")
 
-    async def _try(self, name: str, act: Callable[[Desk], Awaitable[None]]) -> None:
+    async def _try(self, name: str, act: Act) -> None:
         """One timetable in one transaction; a fault in one does not stop the others."""
         try:
             await self._through(name, act)
@@ -131,7 +170,7 @@ class Scheduler:
             if self._failures[name] == FAILURES_TOLD:
                 await self._tell(name, error)
 
-    async def _through(self, name: str, act: Callable[[Desk], Awaitable[None]]) -> None:
+    async def _through(self, name: str, act: Act) -> None:
         for tries in range(1, TRIES_MAX + 1):
             try:
                 async with self._door.open() as desk:
@@ -152,27 +191,25 @@ class Scheduler:
             self._failures[name] = 0
             log.exception("the failure of timetable %s could not be told", name)
 
-    def _roll_call(self, plan: RollCallPlan) -> Callable[[Desk], Awaitable[None]]:
+    def _roll_call(self, plan: RollCallPlan) -> _Timetable:
         async def act(desk: Desk) -> None:
-            name = f"roll_call/{plan.name}"
-            after = await timetables.looked_at(desk, name)
+            after = await timetables.looked_at(desk, plan)
             if plan.random is not None:
                 moments = await timetables.random_moments(desk, plan, after, desk.now)
             else:
                 moments = self._planned(plan.cron, after, desk.now)
             await timetables.call_rolls(desk, plan, moments)
-            await timetables.move_on(desk, name)
+            await timetables.move_on(desk, [plan], desk.now)
 
-        return act
+        return _Timetable(plan, act)
 
-    def _bulletin(self, plan: BulletinPlan) -> Callable[[Desk], Awaitable[None]]:
+    def _bulletin(self, plan: BulletinPlan) -> _Timetable:
         async def act(desk: Desk) -> None:
-            name = f"bulletin/{plan.name}"
-            after = await timetables.looked_at(desk, name)
+            after = await timetables.looked_at(desk, plan)
             await timetables.push_bulletins(desk, plan, self._planned(plan.cron, after, desk.now))
-            await timetables.move_on(desk, name)
+            await timetables.move_on(desk, [plan], desk.now)
 
-        return act
+        return _Timetable(plan, act)
 
     def _planned(self, cron: str, after: datetime, until: datetime) -> list[datetime]:
         return occurrences(cron, self._zone, after, until) if cron else []

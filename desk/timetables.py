@@ -1,7 +1,7 @@
 """Turns planned moments into roll calls and bulletins: each moment once, however late it is looked at."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,11 +18,14 @@ AHEAD_MAX = timedelta(days=1)
 DRAWN_AHEAD = timedelta(days=1)
 
 
-async def looked_at(desk: Desk, name: str) -> datetime:
+Plan = RollCallPlan | BulletinPlan
+
+
+async def looked_at(desk: Desk, plan: Plan) -> datetime:
     """Up to which moment a timetable was gone through; a new one begins now."""
-    kept = await desk.store.get(Setting, _setting(name))
+    kept = await desk.store.get(Setting, _kept_as(plan))
     if kept is None:
-        await desk.store.add(Setting(_setting(name), desk.now.isoformat()))
+        await desk.store.add(Setting(_kept_as(plan), desk.now.isoformat()))
         return desk.now
     until = datetime.fromisoformat(kept.value)
     if (
@@ -33,11 +36,18 @@ async def looked_at(desk: Desk, name: str) -> datetime:
     return max(until, desk.now - LOOK_BACK_MAX)
 
 
-async def move_on(desk: Desk, name: str) -> None:
-    """Everything up to now was gone through. A clock that went back moves nothing."""
-    kept = await desk.store.get(Setting, _setting(name))
-    if kept is not None and kept.value < desk.now.isoformat():
-        await desk.store.change(kept, value=desk.now.isoformat())
+async def looks(store: Store, plans: Sequence[Plan]) -> list[datetime | None]:
+    """Up to which moment each timetable was gone through; None where it never was."""
+    kept = {one.id: one.value for one in await store.find(Setting, id_in=[_kept_as(plan) for plan in plans])}
+    values = [kept.get(_kept_as(plan)) for plan in plans]
+    return [None if value is None else datetime.fromisoformat(value) for value in values]
+
+
+async def move_on(desk: Desk, plans: Iterable[Plan], until: datetime) -> None:
+    """Everything up to a moment was gone through. A clock that went back moves nothing."""
+    moment = until.isoformat()
+    kept = await desk.store.find(Setting, id_in=[_kept_as(plan) for plan in plans])
+    await desk.store.change_all([one for one in kept if one.value < moment], value=moment)
 
 
 async def call_rolls(desk: Desk, plan: RollCallPlan, moments: Iterable[datetime]) -> None:
@@ -61,13 +71,17 @@ async def push_bulletins(desk: Desk, plan: BulletinPlan, moments: Iterable[datet
 async def random_moments(desk: Desk, plan: RollCallPlan, after: datetime, until: datetime) -> list[datetime]:
     """The drawn moments of (after, until]. Each local day is drawn once, a day ahead, stored, and shown to nobody."""
     zone = ZoneInfo(desk.policy.timezone)
-    first = after.astimezone(zone).date() - timedelta(days=1)  # A window may reach over midnight.
-    last = (until + DRAWN_AHEAD).astimezone(zone).date()
-    moments: list[datetime] = []
-    for number in range((last - first).days + 1):
-        drawn = await _drawn(desk, plan, first + timedelta(days=number), zone)
-        moments += [moment for moment in drawn.moments if after < moment <= until]
-    return sorted(moments)
+    drawn = [await _drawn(desk, plan, day, zone) for day in _days(after, until, zone)]
+    return sorted(moment for one in drawn for moment in one.moments if after < moment <= until)
+
+
+async def owes_random(
+    store: Store, plan: RollCallPlan, after: datetime, until: datetime, zone: ZoneInfo
+) -> bool:
+    """Whether a moment of (after, until] was drawn, or a day of it, or the next one, is still to be drawn."""
+    names = [_draw_name(plan, day) for day in _days(after, until, zone)]
+    drawn = await store.find(Draw, id_in=names)
+    return len(drawn) < len(names) or any(after < moment <= until for one in drawn for moment in one.moments)
 
 
 async def drawn_next(store: Store, after: datetime, until: datetime) -> list[datetime]:
@@ -79,7 +93,7 @@ async def drawn_next(store: Store, after: datetime, until: datetime) -> list[dat
 
 
 async def _drawn(desk: Desk, plan: RollCallPlan, day: date, zone: ZoneInfo) -> Draw:
-    name = f"{plan.name}/{day.isoformat()}"
+    name = _draw_name(plan, day)
     known = await desk.store.get(Draw, name)
     if known is not None:
         return known
@@ -90,5 +104,16 @@ async def _drawn(desk: Desk, plan: RollCallPlan, day: date, zone: ZoneInfo) -> D
     return drawn
 
 
-def _setting(name: str) -> str:
-    return f"timetable/{name}"
+def _days(after: datetime, until: datetime, zone: ZoneInfo) -> list[date]:
+    first = after.astimezone(zone).date() - timedelta(days=1)  # A window may reach over midnight.
+    last = (until + DRAWN_AHEAD).astimezone(zone).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _draw_name(plan: RollCallPlan, day: date) -> str:
+    return f"{plan.name}/{day.isoformat()}"
+
+
+def _kept_as(plan: Plan) -> str:
+    kind = "roll_call" if isinstance(plan, RollCallPlan) else "bulletin"
+    return f"timetable/{kind}/{plan.name}"

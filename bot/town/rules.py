@@ -17,7 +17,4 @@ def town_policy(policy: Policy) -> Policy:
 
 async def sleep_through(desk: Desk) -> None:
     """A town that was switched off has missed nothing: its timetables go on from now."""
-    for plan in desk.policy.roll_calls:
-        await move_on(desk, f"roll_call/{plan.name}")
-    for bulletin in desk.policy.bulletins:
-        await move_on(desk, f"bulletin/{bulletin.name}")
+    await move_on(desk, (*desk.policy.roll_calls, *desk.policy.bulletins), desk.now)

@@ -241,6 +241,24 @@ async def test_a_timetable_that_fails_stops_no_other_and_is_told_until_it_is_men
         assert {one.officer_id for one in over} == {"值", "办"} and len(over) == 2
 
 
+async def test_between_planned_moments_it_writes_now_and_then_only_and_a_kill_meanwhile_misses_nothing(
+    tmp_path: Path,
+) -> None:
+    policy = replace(PLANNED, roll_calls=(MORNING, NIGHT))
+    async with office(tmp_path, "2026-11-24T06:00", policy) as machine:
+        await machine.people("值")
+        await machine.watch("值", "duty_officer")
+        scheduler = Scheduler(machine.door)
+        began = machine.clock.at
+        for seconds in range(0, 7_180, 20):
+            machine.clock.at = began + timedelta(seconds=seconds)
+            await scheduler.look()
+        written = [one.version - 1 for one in await machine.find(Setting) if "timetable/" in one.id]
+        assert len(written) == 3 and all(7_180 / 300 - 2 < times <= 7_180 / 300 for times in written)
+        await look(machine, "2026-11-24T08:00:10", times=3)
+        assert len(await calls(machine)) == 1
+
+
 async def test_it_looks_at_once_and_then_by_itself_until_it_is_stopped_and_may_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

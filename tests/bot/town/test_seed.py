@@ -223,11 +223,11 @@ async def test_a_later_day_has_a_roster_around_it(town: Town, days: int) -> None
 
 async def test_a_town_that_was_switched_off_has_missed_nothing(town: Town) -> None:
     async with town.door.open() as desk:
-        await timetables.looked_at(desk, "roll_call/每日点名")
+        await timetables.looked_at(desk, TOWN_POLICY.roll_calls[0])
     later = NOON + timedelta(days=5)
     await town.start_again(later)
     async with town.door.open() as desk:
-        assert await timetables.looked_at(desk, "roll_call/每日点名") == later
+        assert await timetables.looked_at(desk, TOWN_POLICY.roll_calls[0]) == later
 
 
 def test_planned_roll_calls_ask_the_phones_of_the_page_only() -> None:
