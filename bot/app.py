@@ -21,9 +21,10 @@ from bot.fetcher import Fetcher
 from bot.intake import TransactionalInbox
 from bot.media import MediaFolder
 from bot.postman import Postman
-from bot.queue.embedded import Bounds, EmbeddedQueue
+from bot.queue.embedded import EmbeddedQueue
 from bot.queue.guard import only_process
 from bot.queue.opening import open_queue
+from bot.queue.picking import Bounds
 from bot.scheduler import Scheduler
 from bot.second_clock import SecondClock
 from bot.serving import CannotStart, Front, listen, make_server, serving

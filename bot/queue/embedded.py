@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.queue import rows
-from bot.queue.picking import Batch, Claims, Elsewhere, Kind, pick
+from bot.queue.picking import Batch, Bounds, Claims, Elsewhere, Kind
 from bot.queue.running import Runner
+from bot.queue.starting import Starter, What
 from bot.store import StoreUnavailable
 from desk.model import Job, Lane
 from desk.ports import Clock, Depth, Handler, Store, Transactions
@@ -23,16 +23,6 @@ NEWS_LAST_SECONDS = 1.5  # A kind that was put stays of interest so long: its co
 ALIVE_SECONDS_MAX = 15.0
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How much runs at the same time, and how long."""
-
-    workers_max: int = 16
-    bulk_max: int = 6  # Of the workers: the rest is always free for what is urgent.
-    run_seconds_max: float = 600.0
-    finish_seconds: float = 4.0  # What runs at the stop may take this long; the whole desk has ten.
-
-
 class EmbeddedQueue:
     """Implements `desk.ports.WorkQueue` for one process (`bot.queue.guard` refuses a second one).
 
@@ -42,19 +32,20 @@ class EmbeddedQueue:
     jobs behind it on its key go on at once: one bad message must not silence its sender. When the database
     cannot serve (`StoreUnavailable`) the job waits a second and no attempt is counted."""
 
+    reread_seconds = REREAD_SECONDS
+
     def __init__(self, transactions: Transactions, clock: Clock, bounds: Bounds | None = None) -> None:
         self._transactions = transactions
         self._clock = clock
         self._bounds = bounds or Bounds()
         self._kinds: dict[str, Kind] = {}
-        self._claims = Claims(self._kinds, self._bounds.workers_max, self._bounds.bulk_max)
+        self._claims = Claims(self._kinds, self._bounds)
+        self._starter = Starter(self._claims, self._kinds, self._claim, self._start)
         self._runner = Runner(transactions, clock, self._kinds, self._bounds.run_seconds_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._freed = asyncio.Event()
-        self._news: dict[tuple[Lane, str], float] = {}  # What may start now, and until when to look for it.
-        self._released: set[str] = set()  # Jobs that ended since the rows were last read.
-        self._elsewhere = Elsewhere()
+        self._news: dict[What, float] = {}  # What may start now, and until when to look for it.
         self._knows_kinds = False
         self._now: datetime | None = None
         self._looked_at: float | None = None
@@ -63,7 +54,7 @@ class EmbeddedQueue:
 
     async def put(self, store: Store, jobs: Sequence[Job]) -> None:
         """Put jobs in the open transaction; one that waits is left as it is, one that runs runs once more."""
-        self._look_for((job.lane, job.kind) for job in jobs)
+        self._expect(jobs)
         if not any(job.id in self._claims.jobs for job in jobs):
             await store.add_missing(*jobs)
             return
@@ -72,6 +63,11 @@ class EmbeddedQueue:
             claimed = self._claims.jobs.get(job.id)
             if claimed is not None and not is_new:
                 await self._runner.keep(store, job, claimed)
+
+    def _expect(self, jobs: Sequence[Job]) -> None:
+        """These jobs are put, if their transaction is committed."""
+        self._look_for((job.lane, job.kind) for job in jobs)
+        self._starter.expect(jobs, self._clock.now())
 
     async def cancel(self, store: Store, ids: Sequence[str]) -> None:
         """Forget jobs that have not run."""
@@ -137,9 +133,9 @@ class EmbeddedQueue:
         if await _within(seconds, self._woken) and self._looked_at is not None:
             await _within(self._looked_at + LOOK_GAP_SECONDS - loop.time(), self._freed)
         # What falls due by itself has no news.
-        return loop.time() < min(next_due_at, self._read_all_at + REREAD_SECONDS)
+        return loop.time() < min(next_due_at, self._read_all_at + self.reread_seconds)
 
-    def _look_for(self, what: Iterable[tuple[Lane, str]]) -> None:
+    def _look_for(self, what: Iterable[What]) -> None:
         self._news |= dict.fromkeys(what, asyncio.get_running_loop().time() + NEWS_LAST_SECONDS)
 
     async def _finish(self) -> None:
@@ -165,24 +161,28 @@ class EmbeddedQueue:
         return pause
 
     async def _start_due(self, is_news: bool) -> float:
-        loop_now = asyncio.get_running_loop().time()
-        if not is_news:
-            self._read_all_at = loop_now
-        self._news = {what: until for what, until in self._news.items() if until > loop_now}
-        now = self._clock.now()
+        now, loop_now = self._clock.now(), asyncio.get_running_loop().time()
         if self._now is not None and now < self._now:
             moved = await self._pull_back(self._now, now)
             log.warning("The clock stepped back from %s to %s: %d jobs moved", self._now, now, moved)
+            is_news = False
         self._now = now
+        if not is_news:
+            self._read_all_at = loop_now
+        self._news = {what: until for what, until in self._news.items() if until > loop_now}
         if not self._knows_kinds:
             await self._park_unknown()
-        self._released.clear()
-        async with self._transactions.read() as store:
-            self._elsewhere = await self._look_elsewhere(store)
-            for lane in (Lane.urgent, Lane.bulk):
-                kinds = [kind for kind in self._kinds if not is_news or (lane, kind) in self._news]
-                await self._start_lane(store, lane, now, kinds)
-            return await self._seconds_to_next(store, now)
+        lanes = {lane: wanted for lane in Lane if (wanted := self._wanted(lane, is_news))}
+        if lanes:
+            async with self._transactions.read() as store:
+                self._starter.begin(await self._look_elsewhere(store))
+                for lane, wanted in lanes.items():
+                    await self._starter.start_lane(store, lane, now, wanted)
+        pauses = [(due_at - now).total_seconds() for due_at in self._starter.next_due.values()]
+        return max(min(self.reread_seconds, *pauses), NAP_SECONDS)
+
+    def _wanted(self, lane: Lane, is_news: bool) -> list[str]:
+        return self._starter.wanted(lane, self._news) if is_news else list(self._kinds)
 
     async def _pull_back(self, last: datetime, now: datetime) -> int:
         async with self._transactions.begin() as store:
@@ -198,92 +198,26 @@ class EmbeddedQueue:
 
     async def _park_unknown(self) -> None:
         """Jobs of an earlier version whose kind nobody handles any more would wait for ever: they are shown."""
-        async with self._transactions.read() as store:
-            unknown = await rows.find_unknown(store, list(self._kinds))
-        if unknown:
-            kinds = ", ".join(sorted({job.kind for job in unknown}))
-            log.error("%d jobs of unknown kinds are parked: %s", len(unknown), kinds)
-            async with self._transactions.begin() as store:
-                await rows.rewrite(store, unknown, _as_unknown)
+        await rows.park_unknown(self._transactions, list(self._kinds))
         self._knows_kinds = True
 
-    async def _start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
-        """Fill the lane's free workers. What is due beyond full pages is read when the pages gave all they could."""
-        times = 1
-        while self._claims.room(lane) > 0:
-            kinds = [kind for kind in self._claims.open_kinds(lane) if kind in wanted]
-            due, full = await self._read_due(store, lane, now, dict.fromkeys(kinds, times))
-            partly = {*full, *(kind for kind in self._kinds if kind not in kinds)}
-            due = await self._with_those_before(store, due, partly, now)
-            due = [job for job in due if not self._elsewhere.holds(job)]
-            batches = await self._claim(pick(due, self._claims, self._kinds, passed_over=self._released))
-            for batch in batches:
-                self._start(batch)
-            if not full:
-                return
-            if not batches:
-                times *= 4
-
-    async def _read_due(
-        self, store: Store, lane: Lane, now: datetime, kinds: Mapping[str, int]
-    ) -> tuple[list[Job], list[str]]:
-        """The first due jobs of these kinds, so many pages of each; and the kinds of which there may be more."""
-        due: list[Job] = []
-        full = []
-        for kind, times in kinds.items():
-            limit = times * (self._claims.page_for(kind, lane) + self._elsewhere.count(kind, lane))
-            found = await store.find(
-                Job, parked=False, lane=lane, kind=kind, due_at_to=now, order=("due_at", "id"), limit=limit
-            )
-            due += found
-            if len(found) == limit:
-                full.append(kind)
-        return due, full
-
-    async def _with_those_before(
-        self, store: Store, due: list[Job], partly: Set[str], now: datetime
-    ) -> list[Job]:
-        """In order, with the jobs not read of other kinds that share the key of one that might start."""
-        keys = {job.key for job in due if job.key and partly - {job.kind}}
-        if keys:
-            beside = await store.find(
-                Job, parked=False, lane=due[0].lane, kind_in=list(partly), key_in=list(keys), due_at_to=now
-            )
-            due = list({job.id: job for job in (*due, *beside)}.values())
-        return sorted(due, key=lambda job: (job.due_at, job.id))
-
-    async def _seconds_to_next(self, store: Store, now: datetime) -> float:
-        pause = REREAD_SECONDS
-        for lane in Lane:
-            coming = await store.find(
-                Job, parked=False, lane=lane, due_at_from=now + rows.TICK, order=("due_at", "id"), limit=1
-            )
-            if coming:
-                pause = min(pause, (coming[0].due_at - now).total_seconds())
-        return max(pause, NAP_SECONDS)
-
     def _start(self, batch: Batch) -> None:
-        self._claims.take(batch)
         task = asyncio.create_task(self._work(batch), name=f"queue:{batch.kind}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, batch: Batch) -> None:
+        is_over = False
         try:
-            await self._runner.run(batch.jobs)
+            is_over = await self._runner.run(batch.jobs)
         finally:
-            had_room = self._claims.room(Lane.bulk) > 0
-            self._claims.release(batch)
-            self._released.update(job.id for job in batch.jobs)
-            self._look_for(
-                (lane, kind)
-                for lane in Lane
-                for kind in self._kinds
-                # What waited behind its keys, for a place of its kind, or for a worker.
-                if lane is batch.lane or kind == batch.kind or not had_room
-            )
-            self._freed.set()
-            self.wake()
+            news = self._starter.after(batch)
+            self._look_for(news)
+            if not is_over:  # A row of theirs has another moment now.
+                self._read_all_at = float("-inf")
+            if news or not is_over:
+                self._freed.set()
+                self.wake()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
@@ -293,7 +227,3 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
             async with asyncio.timeout(seconds):
                 await event.wait()
     return event.is_set()
-
-
-def _as_unknown(job: Job) -> Job:
-    return replace(job, parked=True, error=f"nothing handles {job.kind!r} in this version")

@@ -1,6 +1,7 @@
 """The engine of the work queue that goes with a database: embedded in one process, or shared by many."""
 
-from bot.queue.embedded import Bounds, EmbeddedQueue
+from bot.queue.embedded import EmbeddedQueue
+from bot.queue.picking import Bounds
 from bot.store.opening import is_shared
 from desk.ports import Clock, Transactions
 

@@ -9,6 +9,16 @@ from desk.ports import Handler
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """How much runs at the same time, and how long."""
+
+    workers_max: int = 16
+    bulk_max: int = 6  # Of the workers: the rest is always free for what is urgent.
+    run_seconds_max: float = 600.0
+    finish_seconds: float = 4.0  # What runs at the stop may take this long; the whole desk has ten.
+
+
+@dataclass(frozen=True)
 class Kind:
     """How jobs of a kind are run."""
 
@@ -29,10 +39,9 @@ class Batch:
 class Claims:
     """What runs now, and what may still be started beside it."""
 
-    def __init__(self, kinds: Mapping[str, Kind], workers_max: int, bulk_max: int) -> None:
+    def __init__(self, kinds: Mapping[str, Kind], bounds: Bounds) -> None:
         self._kinds = kinds
-        self._workers_max = workers_max
-        self._bulk_max = bulk_max
+        self._bounds = bounds
         self.jobs: dict[str, Job] = {}
         self._keys: set[tuple[Lane, str]] = set()
         self._lanes: Counter[Lane] = Counter()
@@ -56,9 +65,9 @@ class Claims:
         """Whether the job runs, or must wait for one of its key that runs."""
         return job.id in self.jobs or (job.key != "" and (job.lane, job.key) in self._keys)
 
-    def count_in(self, lane: Lane, kind: str) -> int:
-        """How many jobs of a lane and kind run."""
-        return sum(job.lane is lane and job.kind == kind for job in self.jobs.values())
+    def count_in(self, lane: Lane, kind: str | None = None) -> int:
+        """How many jobs of a lane, and of a kind, run."""
+        return sum(job.lane is lane and kind in (None, job.kind) for job in self.jobs.values())
 
     def page_for(self, kind: str, lane: Lane) -> int:
         """How many due jobs to read of this kind: what may start, as much again for held keys, and what runs."""
@@ -66,8 +75,8 @@ class Claims:
 
     def room(self, lane: Lane) -> int:
         """How many more batches of a lane may start; bulk always leaves workers for what is urgent."""
-        free = self._workers_max - self._lanes.total()
-        return free if lane is Lane.urgent else min(free, self._bulk_max - self._lanes[Lane.bulk])
+        free = self._bounds.workers_max - self._lanes.total()
+        return free if lane is Lane.urgent else min(free, self._bounds.bulk_max - self._lanes[Lane.bulk])
 
     def room_for(self, kind: str, lane: Lane) -> int:
         """How many more batches of this kind may start in the lane; bulk leaves one place for what is urgent."""
@@ -107,8 +116,10 @@ class Elsewhere:
         """Whether somebody runs the job, or one of its key."""
         return job.id in self._ids or (job.lane, job.key) in self._keys
 
-    def count(self, kind: str, lane: Lane) -> int:
-        """How many jobs of a lane and kind others run."""
+    def count(self, lane: Lane, kind: str | None = None) -> int:
+        """How many jobs of a lane, and of a kind, others run."""
+        if kind is None:
+            return sum(count for (_, of), count in self._counts.items() if of is lane)
         return self._counts[kind, lane]
 
 
@@ -119,6 +130,7 @@ class _Pick:
     claims: Claims
     kinds: Mapping[str, Kind]
     lane: Lane
+    may_start: Set[str]
     batches: list[list[Job]] = field(default_factory=list)
     open: dict[str, list[Job]] = field(default_factory=dict)  # The batch of a kind that still has room.
     keys: dict[str, list[Job] | None] = field(default_factory=dict)  # Who has a key; None: it must wait.
@@ -145,6 +157,8 @@ class _Pick:
         return batch
 
     def _start(self, job: Job) -> list[Job] | None:
+        if job.kind not in self.may_start:
+            return None
         started = sum(batch[0].kind == job.kind for batch in self.batches)
         room = min(
             self.claims.room(self.lane) - len(self.batches),
@@ -160,12 +174,19 @@ class _Pick:
 
 
 def pick(
-    due: Sequence[Job], claims: Claims, kinds: Mapping[str, Kind], *, passed_over: Set[str] = frozenset()
+    due: Sequence[Job],
+    claims: Claims,
+    kinds: Mapping[str, Kind],
+    *,
+    may_start: Set[str] | None = None,
+    passed_over: Set[str] = frozenset(),
 ) -> list[Batch]:
-    """The batches that may start now from one lane's due jobs, which come in their order; takes nothing yet."""
+    """The batches that may start now from one lane's due jobs, which come in their order; takes nothing yet.
+
+    Jobs of kinds that may not start hold their keys all the same; those passed over are as good as gone."""
     if not due:
         return []
-    walk = _Pick(claims, kinds, due[0].lane)
+    walk = _Pick(claims, kinds, due[0].lane, kinds.keys() if may_start is None else may_start)
     for job in due:
         if job.kind in kinds and job.id not in passed_over and not claims.holds(job):
             walk.offer(job)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.queue import errands, rows
-from bot.queue.embedded import Bounds, EmbeddedQueue
+from bot.queue.embedded import EmbeddedQueue
 from bot.queue.errands import FINISH, TURN, UNHURRIED, ErrandRunner, connection_of
-from bot.queue.picking import Batch, Elsewhere
+from bot.queue.picking import Batch, Bounds, Elsewhere
 from bot.queue.workers import BEAT_SECONDS, Workers, every
 from bot.store import StoreUnavailable
 from desk.model import Job
@@ -46,7 +46,7 @@ class ProcrastinateQueue(EmbeddedQueue):
     async def put(self, store: Store, jobs: Sequence[Job]) -> None:
         """Put jobs in the open transaction; one that waits is left as it is, one that runs runs once more."""
         if jobs:
-            self._look_for((job.lane, job.kind) for job in jobs)
+            self._expect(jobs)
             errands.put(store, jobs)
 
     async def alive(self) -> bool:
@@ -109,7 +109,7 @@ class ProcrastinateQueue(EmbeddedQueue):
         used = {self._runner.errands[job_id] for job_id in kept}
         self._to_finish |= self._runner.left([job for job in jobs if job.id not in kept]) - used
         for job in lost:
-            self._elsewhere.add(job.id, job.kind, job.lane, job.key)
+            self._starter.elsewhere.add(job.id, job.kind, job.lane, job.key)
         return ours
 
     async def _work(self, batch: Batch) -> None:

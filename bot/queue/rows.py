@@ -1,12 +1,15 @@
 """What happens to the rows of jobs: ended, tried again later, parked, postponed, moved when the clock steps back."""
 
+import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from desk.model import Job, Lane
-from desk.ports import Depth, Store
+from desk.ports import Depth, Store, Transactions
+
+log = logging.getLogger(__name__)
 
 BACK_OFF_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0)
 JITTER = 0.2
@@ -57,12 +60,21 @@ async def pull_back(store: Store, last: datetime, now: datetime, running: Collec
     return len(moved)
 
 
-async def find_unknown(store: Store, kinds: Sequence[str]) -> list[Job]:
-    """The waiting jobs of other kinds than these."""
-    known = sum([await store.count(Job, parked=False, kind=kind) for kind in kinds])
-    if await store.count(Job, parked=False) == known:
-        return []
-    return [job for job in await store.find(Job, parked=False) if job.kind not in kinds]
+async def park_unknown(transactions: Transactions, kinds: Sequence[str]) -> None:
+    """Park the waiting jobs of other kinds than these, with the reason."""
+    async with transactions.read() as store:
+        known = sum([await store.count(Job, parked=False, kind=kind) for kind in kinds])
+        if await store.count(Job, parked=False) == known:
+            return
+        unknown = [job for job in await store.find(Job, parked=False) if job.kind not in kinds]
+    names = ", ".join(sorted({job.kind for job in unknown}))
+    log.error("%d jobs of unknown kinds are parked: %s", len(unknown), names)
+    async with transactions.begin() as store:
+        await rewrite(store, unknown, _as_unknown)
+
+
+def _as_unknown(job: Job) -> Job:
+    return replace(job, parked=True, error=f"nothing handles {job.kind!r} in this version")
 
 
 async def measure(store: Store, kinds: Sequence[str], now: datetime) -> Depth:

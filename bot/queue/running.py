@@ -33,12 +33,12 @@ class Runner:
         self._again: set[str] = set()  # Running jobs that were put again meanwhile.
         self.closing = asyncio.Event()  # Once set, no further handler is called.
 
-    async def run(self, jobs: Sequence[Job]) -> None:
-        """Run jobs of one kind to whatever end. Raises nothing but cancellation."""
+    async def run(self, jobs: Sequence[Job]) -> bool:
+        """Run jobs of one kind to whatever end; says whether they all ended. Raises nothing but cancellation."""
         ids = {job.id for job in jobs}
         self.running |= ids
         try:
-            await self._hand_over(jobs)
+            return await self._hand_over(jobs)
         except StoreUnavailable as error:
             log.warning("%s waits for the database: %s", _named(jobs), error)
             await self._rest()
@@ -49,6 +49,7 @@ class Runner:
             self.running -= ids
             self.ended -= ids
             self._again -= ids
+        return False
 
     async def end(self, store: Store, jobs: Sequence[Job]) -> None:
         """End jobs in an open transaction, except those that were put again."""
@@ -73,8 +74,8 @@ class Runner:
         """Replace the rows of running jobs that are still ours, as they were."""
         await rows.rewrite(store, jobs, turn)
 
-    async def _hand_over(self, jobs: Sequence[Job]) -> None:
-        """Call the handler and do to the rows what its outcome asks for."""
+    async def _hand_over(self, jobs: Sequence[Job]) -> bool:
+        """Call the handler and do to the rows what its outcome asks for; says whether none is to run again."""
         try:
             await self._call(jobs)
         except Postpone as later:
@@ -92,6 +93,8 @@ class Runner:
             left = [job for job in jobs if job.id not in self.ended]
             if left:
                 await self._write(lambda store: self.end(store, left))
+            return True
+        return False
 
     async def _call(self, jobs: Sequence[Job]) -> None:
         handler = self._kinds[jobs[0].kind].handler

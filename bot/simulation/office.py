@@ -1,10 +1,9 @@
 """The desk itself: the real parts on the same database, life after life."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
-from functools import cached_property
 from pathlib import Path
 
 from bot import scheduler, work
@@ -26,14 +25,12 @@ from bot.town.seed import carry_on, seed
 from bot.troubles import ChannelTroubles
 from bot.wording import Wording
 from desk import hearing, pruning
-from desk.model import Job, Lane
 from desk.policy import Policy
-from desk.ports import Bell, Store, Unavailable
+from desk.ports import Bell, Unavailable
 from handlers.flow import find_flows
 
 START_AGAIN_SECONDS = 5.0
 QUIET_SECONDS = 3600.0
-COMING_MAX = 16
 POLL_SECONDS = 20.0
 FIND_CLOCK_SECONDS = 1.0  # As often the real queue looks whether the clock was set.
 
@@ -146,7 +143,7 @@ class Office:
 
         def look() -> None:
             if life is not None and life.is_alive and queue is not None:
-                queue.wake()
+                queue.wake_all()
 
         def go_through() -> None:
             if life is not None and life.is_alive and timetables is not None:
@@ -157,34 +154,15 @@ class Office:
 
 
 class QuietQueue(EmbeddedQueue):
-    """The embedded queue, with one question per look in place of one per kind, and rest until something is due.
+    """The embedded queue, resting until something is due.
 
     The real one looks each second for a changed clock and for what others put; here nobody else puts work, and
     `Office.look_soon` wakes it within that second."""
 
-    async def _start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
-        # As the look that runs finds it; `_seconds_to_next` of the same look comes after both lanes.
-        coming = await store.find(Job, parked=False, lane=lane, order=("due_at", "id"), limit=COMING_MAX)
-        self._coming[lane] = coming
-        due = {job.kind for job in coming if job.due_at <= now}
-        is_whole = len(coming) < COMING_MAX or coming[-1].due_at > now
-        kinds = [kind for kind in wanted if kind in due] if is_whole else wanted
-        if kinds:
-            await super()._start_lane(store, lane, now, kinds)
+    reread_seconds = QUIET_SECONDS
 
-    async def _seconds_to_next(self, store: Store, now: datetime) -> float:
-        lanes = self._coming.values()
-        if any(len(coming) == COMING_MAX and coming[-1].due_at <= now for coming in lanes):
-            return await super()._seconds_to_next(store, now)  # What is next is beyond what was read.
-        pauses = [
-            (job.due_at - now).total_seconds() for coming in lanes for job in coming if job.due_at > now
-        ]
-        return min(pauses, default=QUIET_SECONDS) + NAP_SECONDS
-
-    @cached_property
-    def _coming(self) -> dict[Lane, Sequence[Job]]:
-        """The first waiting jobs of each lane, by their due times."""
-        return {}
+    async def _rest(self, seconds: float) -> bool:
+        return await super()._rest(seconds + NAP_SECONDS)  # Or it would look a moment too early, and again.
 
 
 class PolledClock(SecondClock):

@@ -12,7 +12,7 @@ from bot.config import Config, ConfigFaults, load
 from bot.config.faults import _table
 from bot.config.settings import ELSEWHERE, schema
 from bot.config.tables import Queue
-from bot.queue.embedded import Bounds
+from bot.queue.picking import Bounds
 from desk.policy import BulletinPlan, Limits
 from incidents.model import Ladder, Severity, Step
 from roster.calendar import Calendar

@@ -13,7 +13,15 @@ from bot.store.sql import Database
 from tests.bot.queue.parts import Bench, SetClock
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("procrastinate", marks=pytest.mark.postgresql)])
+class NeverRereads(EmbeddedQueue):
+    """Without the look each second that would find whatever the others have missed."""
+
+    reread_seconds = 3600.0
+
+
+@pytest.fixture(
+    params=["memory", "never rereads", "sqlite", pytest.param("procrastinate", marks=pytest.mark.postgresql)]
+)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     """A queue that does not run yet, of each engine on each store."""
     clock = SetClock()
@@ -24,10 +32,11 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield Bench(server, ProcrastinateQueue(server, clock, url), clock)
         await server.close()
         return
-    memory = request.param == "memory"
-    database = MemoryDatabase() if memory else Database(f"sqlite+aiosqlite:///{tmp_path}/muster.db")
+    is_file = request.param == "sqlite"
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/muster.db") if is_file else MemoryDatabase()
     await database.start()
-    yield Bench(database, EmbeddedQueue(database, clock), clock)
+    engine = NeverRereads if request.param == "never rereads" else EmbeddedQueue
+    yield Bench(database, engine(database, clock), clock)
     await database.close()
 
 

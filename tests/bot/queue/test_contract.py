@@ -59,6 +59,7 @@ async def test_a_job_is_not_seen_before_its_transaction_commits(bench: Bench) ->
             await bench.queue.put(store, [job("mine", after=-1)])
             await bench.looked()
             assert heard.ids == []
+        bench.queue.wake()
         await bench.empty()
     assert heard.ids == ["mine"]
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bot.clock import SystemClock
-from bot.queue.embedded import Bounds, EmbeddedQueue
+from bot.queue.embedded import NEWS_LAST_SECONDS, EmbeddedQueue
+from bot.queue.picking import Bounds
 from bot.store import StoreUnavailable
 from bot.store.memory import MemoryDatabase
 from desk.model import Job, Lane, Setting
@@ -212,6 +213,30 @@ async def test_a_due_moment_is_met_however_much_else_is_put_meanwhile() -> None:
             await bench.put(replace(job(f"{number}", "busy", lane=Lane.bulk), due_at=clock.now()))
             await asyncio.sleep(0.003)
     assert late[0] < timedelta(milliseconds=150)
+
+
+async def test_a_job_that_ends_makes_nobody_look_unless_something_waited_for_its_end() -> None:
+    bench = on(MemoryDatabase())
+    bench.queue.reread_seconds = 3600
+    alone, held = Heard().hold(), Heard().hold()
+    bench.queue.handle("alone", alone)
+    bench.queue.handle("held", held)
+    bench.queue.handle("behind", behind := Heard())
+    async with bench.running():
+        await bench.put(job("1", "alone"))
+        await alone.reach(1)
+        await bench.looked()
+        looks = bench.clock.reads
+        alone.free.set()
+        await bench.settle(lambda rows: not rows)
+        await asyncio.sleep(0.1)
+        assert bench.clock.reads == looks
+        await bench.put(job("2", "held", key="k"), job("3", "behind", key="k"))
+        await held.reach(1)
+        await asyncio.sleep(NEWS_LAST_SECONDS + 0.1)  # Nobody looks any more for what was put.
+        held.free.set()
+        await bench.empty()
+    assert behind.ids == ["3"]
 
 
 async def test_fault_23_while_the_database_takes_no_writes_nothing_is_counted_lost_or_parked() -> None:

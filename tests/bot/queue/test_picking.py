@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.queue.picking import Batch, Claims, Kind, pick
+from bot.queue.picking import Batch, Bounds, Claims, Kind, pick
 from desk.model import Job, Lane
 from tests.bot.queue.parts import Heard, job
 
@@ -37,7 +37,7 @@ def jobs_of(drawn: list[tuple[str, str, int]], lane: Lane) -> list[Job]:
 def test_every_promise_holds_while_jobs_come_and_go(
     drawn: list[tuple[str, str, int]], lane: Lane, data: st.DataObject
 ) -> None:
-    claims = Claims(KINDS, 4, 3)
+    claims = Claims(KINDS, Bounds(4, 3))
     due = jobs_of(drawn, lane)
     running: list[Batch] = []
     started: list[str] = []
@@ -71,6 +71,6 @@ def check(running: list[Batch], lane: Lane) -> None:
 
 
 def test_what_was_seen_before_it_ended_is_passed_over() -> None:
-    claims = Claims(KINDS, 4, 3)
+    claims = Claims(KINDS, Bounds(4, 3))
     due = [job("a", "single"), job("b", "single")]
     assert [one.id for batch in pick(due, claims, KINDS, passed_over={"a"}) for one in batch.jobs] == ["b"]
