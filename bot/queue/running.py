@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,10 @@ from desk.ports import Clock, Postpone, Stale, Store, Transactions
 log = logging.getLogger(__name__)
 
 REST_SECONDS = 1.0  # After a failure that is not the job's own.
-STALE_RUNS_MAX = 3
+STALE_RUNS_MAX = (
+    9  # Within a second or two: a job that failed would be overtaken by those behind it on its key.
+)
+STALE_REST_SECONDS = 0.005  # After the second of them; then twice as long each time.
 
 
 class Runner:
@@ -98,6 +102,7 @@ class Runner:
 
     async def _call(self, jobs: Sequence[Job]) -> None:
         handler = self._kinds[jobs[0].kind].handler
+        spread = random.Random(jobs[0].id)  # Whoever was in the way should not be met again.
         for run in range(1, STALE_RUNS_MAX + 1):
             try:
                 async with asyncio.timeout(self._run_seconds_max):
@@ -105,6 +110,8 @@ class Runner:
             except Stale:  # Somebody else was first: read again, decide again.
                 if run == STALE_RUNS_MAX:
                     raise
+            if run > 1:
+                await self._rest(STALE_REST_SECONDS * 2 ** (run - 2) * spread.uniform(0.5, 1.5))
 
     async def _run_one_by_one(self, jobs: Sequence[Job]) -> None:
         async with self._transactions.read() as store:
@@ -134,9 +141,9 @@ class Runner:
                 log.warning("The queue cannot write what became of its jobs: %s", error)
                 await self._rest()
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float = REST_SECONDS) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REST_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self.closing.wait()
 
 

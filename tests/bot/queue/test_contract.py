@@ -525,6 +525,15 @@ async def test_a_handler_that_lost_a_race_decides_again_at_once(bench: Bench) ->
     assert bench.clock.now() == NOW
 
 
+async def test_a_job_that_loses_one_race_after_another_is_not_overtaken_on_its_key(bench: Bench) -> None:
+    heard = Heard(lambda jobs: Stale("draft") if len(heard.batches) < 9 else None)
+    bench.queue.handle("step", heard)
+    await bench.put(job("first", "step", after=-2, key="k"), job("second", "step", after=-1, key="k"))
+    async with bench.running():
+        await bench.empty()
+    assert heard.finished == ["first", "second"]
+
+
 async def test_depth_tells_what_waits_by_lane_and_kind_and_since_when(bench: Bench) -> None:
     bench.queue.handle("send", Heard())
     bench.queue.handle("step", Heard())
