@@ -144,6 +144,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "wecom.agent_id": (between(0, 2**31 - 1),),
     "wecom.member_per_minute": (between(2, 6000),),
     "wecom.member_per_hour": (between(2, 360_000),),
+    "wecom.member_per_day": (between(2, 8_640_000),),
     "wecom_robot.url": (a_url,),
     "wecom_robot.officer": (filled('officer = "值班群"'),),
     "webchat.link_days": (between(0.01, 3_660),),

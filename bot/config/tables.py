@@ -68,6 +68,7 @@ class WeCom:
     cards: bool = True
     member_per_minute: int = 30
     member_per_hour: int = 1000
+    member_per_day: int = 200
     bot_id: str = ""
     bot_secret: str = field(default="", repr=False)
     ws_url: str = "wss://openws.work.weixin.qq.com"

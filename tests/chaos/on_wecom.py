@@ -25,6 +25,7 @@ encoding_aes_key = "{encoding_aes_key}"
 base_url = "{base_url}"
 member_per_minute = 6000
 member_per_hour = 360000
+member_per_day = 100000
 """
 LANGUAGE = "zh-CN"
 REFERENCE = re.compile(r"\n〔([A-Z2-7]{4})〕$")

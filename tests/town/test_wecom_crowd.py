@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.channels.wecom.channel import DAY_PER_MEMBER
+from bot.channels.wecom.settings import WeComSettings
 from desk import roll_calls
 from desk.model import Letter, LetterState
 from roster.model import Account, Officer, Role
@@ -37,7 +37,7 @@ async def crowd(tmp_path: Path) -> AsyncIterator[WeComTown]:
         async with (
             town.open_desk() as app
         ):  # It counts its members when it starts: a day's total depends on them.
-            wanted = PEOPLE * DAY_PER_MEMBER
+            wanted = PEOPLE * WeComSettings.member_per_day
             await eventually(lambda: app.channels["wecom"].limits.in_total[0].messages == wanted)
             yield town
 

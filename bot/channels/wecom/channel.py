@@ -32,7 +32,6 @@ from desk.ports import Channel, ChannelFault, ChannelLimits, Rate, Take
 log = logging.getLogger(__name__)
 
 PEOPLE_PER_LOOK = 1000
-DAY_PER_MEMBER = 200
 MEMBERS_MIN = 50  # Who has fewer people on the desk has more in the corporation.
 
 
@@ -52,7 +51,6 @@ class WeComChannel:
 
     name = CHANNEL
     limits = ChannelLimits(
-        in_total=(Rate(DAY_PER_MEMBER * MEMBERS_MIN, 86_400),),
         busy_minutes=(0, 30),  # The vendor asks not to fire on the hour and the half hour.
         batch_max=BATCH_MAX,
         text_max=TEXT_UNITS_MAX,
@@ -68,7 +66,7 @@ class WeComChannel:
         self.settings = settings
         # A letter may be two messages: a long text, and its card.
         rates = (Rate(settings.member_per_minute // 2, 60), Rate(settings.member_per_hour // 2, 3600))
-        self.limits = replace(self.limits, per_chat=rates)
+        self.limits = replace(self.limits, per_chat=rates, in_total=self._in_total(0))
         self._door = services.door
         self._clock = services.clock
         self._troubles = Troubles(CHANNEL, services.trouble)
@@ -151,13 +149,15 @@ class WeComChannel:
             else:
                 return
 
+    def _in_total(self, members: int) -> tuple[Rate, ...]:
+        return (Rate(self.settings.member_per_day * max(members, MEMBERS_MIN), 86_400),)
+
     async def _keep_people(self) -> None:
         while True:
             count = 0
             try:
                 count = await self._directory.look()
-                most = Rate(DAY_PER_MEMBER * max(count, MEMBERS_MIN), 86_400)
-                self.limits = replace(self.limits, in_total=(most,))
+                self.limits = replace(self.limits, in_total=self._in_total(count))
                 await self._directory.ask_mobiles()
                 await self._book.prune(self._clock.now())
             except Exception:  # Whatever the store suffers from, people are looked at again soon.

@@ -47,6 +47,7 @@ class WeComSettings:
     # Beyond these the vendor drops without a word. General knowledge, not confirmed in the vendor's text.
     member_per_minute: int = 30
     member_per_hour: int = 1000
+    member_per_day: int = 200  # On average: so many times the number of members in all.
     public_url: str = ""
     language: str = "zh-CN"
     pace: Pace = Pace()
