@@ -175,7 +175,7 @@ class EmbeddedQueue:
         lanes = {lane: wanted for lane in Lane if (wanted := self._wanted(lane, is_news))}
         if lanes:
             async with self._transactions.read() as store:
-                self._starter.begin(await self._look_elsewhere(store))
+                self._starter.begin(await self._look_elsewhere(store), lanes)
                 for lane, wanted in lanes.items():
                     await self._starter.start_lane(store, lane, now, wanted)
         pauses = [(due_at - now).total_seconds() for due_at in self._starter.next_due.values()]

@@ -45,27 +45,29 @@ class Reader:
         self, store: Store, lane: Lane, now: datetime, kinds: Mapping[str, int]
     ) -> tuple[list[Job], list[str]]:
         """The first due jobs of these kinds, so many pages of each, in order; and of which kinds there may be more."""
-        due: list[Job] = []
+        pages: list[list[Job]] = []
         full = []
         for kind, times in kinds.items():
             limit = times * (self._claims.page_for(kind, lane) + self.elsewhere.count(lane, kind))
             found = await store.find(
                 Job, parked=False, lane=lane, kind=kind, due_at_to=now, order=("due_at", "id"), limit=limit
             )
-            due += found
+            pages.append(found)
             if len(found) == limit:
                 full.append(kind)
         partly = {*full, *(kind for kind in self._kinds if kind not in kinds)}
-        return await self._with_those_before(store, due, partly, now), full
+        due = {job.id: job for page in pages for job in page}
+        for page in pages:
+            due |= {job.id: job for job in await self._before(store, page, partly)}
+        return sorted(due.values(), key=lambda job: (job.due_at, job.id)), full
 
-    async def _with_those_before(
-        self, store: Store, due: list[Job], partly: Set[str], now: datetime
-    ) -> list[Job]:
-        """In order, with the jobs not read of other kinds that share the key of one that might start."""
-        keys = {job.key for job in due if job.key and partly - {job.kind}}
-        if keys:
-            beside = await store.find(
-                Job, parked=False, lane=due[0].lane, kind_in=list(partly), key_in=list(keys), due_at_to=now
-            )
-            due = list({job.id: job for job in (*due, *beside)}.values())
-        return sorted(due, key=lambda job: (job.due_at, job.id))
+    async def _before(self, store: Store, page: list[Job], partly: Set[str]) -> list[Job]:
+        """Jobs not read yet, of other kinds, that come before one of a page on its key."""
+        others = [kind for kind in partly if page and kind != page[0].kind]
+        keys = {job.key for job in page if job.key}
+        if not others or not keys:
+            return []
+        last = page[-1]
+        return await store.find(
+            Job, parked=False, lane=last.lane, kind_in=others, key_in=list(keys), due_at_to=last.due_at
+        )

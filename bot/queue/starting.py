@@ -1,6 +1,7 @@
 """Starts what is due, lane by lane, and remembers what has to wait for the end of something that runs."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 from bot.queue.picking import Batch, Claims, Elsewhere, Kind, pick
@@ -27,7 +28,9 @@ class Starter:
         self._claim = claim
         self._start = start
         self._reader = Reader(claims, kinds)
-        self._held_up: dict[Lane, Set[str]] = {}  # Kinds of which something due waits until another job ends.
+        # Kinds of which something due waits for a worker, a place or one of these keys; None: whatever ends.
+        self._held_up: dict[Lane, dict[str, Set[str] | None]] = {lane: {} for lane in Lane}
+        self._before = self._held_up  # As it was before this look.
         self._open: set[str] = set()  # The kinds of which this look may still start something.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
         self.next_due = dict.fromkeys(Lane, FAR)  # When the first job not due yet falls due, or before it.
@@ -37,8 +40,10 @@ class Starter:
         """What other processes ran when this look began."""
         return self._reader.elsewhere
 
-    def begin(self, elsewhere: Elsewhere) -> None:
-        """The rows are read from here on."""
+    def begin(self, elsewhere: Elsewhere, lanes: Iterable[Lane]) -> None:
+        """The rows of these lanes are read from here on."""
+        self._before = {lane: self._held_up[lane] for lane in lanes}
+        self._held_up |= {lane: dict.fromkeys(self._kinds) for lane in lanes}  # Whatever ends: look again.
         self._reader.elsewhere = elsewhere
         self._released.clear()
         self._open = set(self._kinds)
@@ -54,7 +59,8 @@ class Starter:
         wanted = [kind for kind in self._kinds if (lane, kind) in news]
         if self._claims.room(lane) > 0 and not set(wanted).isdisjoint(self._claims.open_kinds(lane)):
             return wanted
-        self._held_up[lane] = {*self._held_up.get(lane, ()), *wanted}
+        for kind in wanted:
+            self._held_up[lane].setdefault(kind, frozenset())
         return []
 
     def after(self, batch: Batch) -> set[What]:
@@ -62,21 +68,23 @@ class Starter:
         had_room = self._claims.room(Lane.bulk) > 0
         self._claims.release(batch)
         self._released.update(job.id for job in batch.jobs)
+        freed = {job.key for job in batch.jobs if job.key}
         return {
             (lane, kind)
-            for lane, kinds in self._held_up.items()
-            for kind in kinds
-            if lane is batch.lane or kind == batch.kind or not had_room
+            for lane, held_up in self._held_up.items()
+            for kind, keys in held_up.items()
+            if kind == batch.kind
+            or not had_room
+            or keys is None
+            or (lane is batch.lane and not freed.isdisjoint(keys))
         }
 
     async def start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
         """Start what may start of a lane, and note what is held up and when the next job falls due."""
-        held_up_before = self._held_up.get(lane, self._kinds.keys())
-        self._held_up[lane] = self._kinds.keys()  # Whatever ends meanwhile makes us look again.
         found = await self._reader.all_due(store, lane, now)
         if found is None:
-            held_up = await self._start_pages(store, lane, now, wanted)
-            held_up |= held_up_before - set(wanted)
+            held_up = {kind: keys for kind, keys in self._before[lane].items() if kind not in wanted}
+            held_up |= await self._start_pages(store, lane, now, wanted)
             coming = await self._reader.coming(store, lane, now)
         else:
             due, coming = found
@@ -85,20 +93,26 @@ class Starter:
         self._held_up[lane] = held_up
         self.next_due[lane] = coming.due_at if coming else FAR
 
-    async def _start_pages(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> set[str]:
+    async def _start_pages(
+        self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]
+    ) -> dict[str, Set[str] | None]:
         """Fill the lane's free workers. What is due beyond full pages is read when the pages gave all they could.
 
-        Returns the kinds of which something may be held up."""
+        Returns what is held up of the kinds that are wanted."""
+        for_a_place: dict[str, Set[str] | None] = dict.fromkeys(wanted, frozenset())
         times = 1
         while self._claims.room(lane) > 0:
             kinds = [kind for kind in self._claims.open_kinds(lane) if kind in wanted and kind in self._open]
             due, full = await self._reader.pages(store, lane, now, dict.fromkeys(kinds, times))
             has_started = await self._start_some(lane, due)
             if not full:
-                return (set(wanted) - set(kinds)) | self._held_up_of(due)
+                for_keys = self._held_up_of(due)
+                return {kind: for_keys[kind] for kind in kinds if kind in for_keys} | {
+                    kind: keys for kind, keys in for_a_place.items() if kind not in kinds
+                }
             if not has_started:
                 times *= 4
-        return set(wanted)
+        return for_a_place
 
     async def _start_some(self, lane: Lane, due: Sequence[Job]) -> bool:
         """Start what may start of due jobs of one lane, in their order; says whether anything did."""
@@ -113,11 +127,11 @@ class Starter:
         self._open.intersection_update(self._claims.open_kinds(lane) if self._claims.room(lane) > 0 else ())
         return bool(batches)
 
-    def _held_up_of(self, due: Sequence[Job]) -> set[str]:
-        """The kinds of due jobs that were not started, or are to run once more."""
+    def _held_up_of(self, due: Sequence[Job]) -> dict[str, Set[str] | None]:
+        """The kinds of due jobs that were not started, or are to run once more, and the keys they wait for."""
         running = self._claims.jobs
-        return {
-            job.kind
-            for job in due
-            if (running[job.id].due_at != job.due_at if job.id in running else job.id not in self._released)
-        }
+        keys: defaultdict[str, set[str]] = defaultdict(set)
+        for job in due:
+            if running[job.id].due_at != job.due_at if job.id in running else job.id not in self._released:
+                keys[job.kind].add(job.key)
+        return dict(keys)
