@@ -21,6 +21,7 @@ class Measured:
     """What a load run saw; times in milliseconds."""
 
     count: int
+    began_at: float  # By the machine's monotonic clock, in seconds.
     seconds: float
     per_second: float
     p50_ms: float
@@ -118,7 +119,7 @@ async def run(words: argparse.Namespace) -> Measured:
     url = urlsplit(words.url)
     headers = "".join(f"{one.replace(':', ': ', 1)}\r\n" for one in words.header)
     head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n{headers}"
-    began = time.perf_counter()
+    began, began_at = time.perf_counter(), time.monotonic()
     plan = Plan(
         head.encode(),
         words.body.encode(),
@@ -144,6 +145,7 @@ async def run(words: argparse.Namespace) -> Measured:
     ordered = sorted(latencies) or [0.0]
     return Measured(
         count=len(latencies),
+        began_at=began_at,
         seconds=seconds,
         per_second=len(latencies) / seconds,
         p50_ms=1000 * ordered[len(ordered) // 2],

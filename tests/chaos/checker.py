@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -328,7 +328,9 @@ def _copies(ledger: Ledger) -> Iterator[str]:
 
 def _deliveries(ledger: Ledger, told: Told, now: datetime) -> Iterator[str]:
     """What is called sent really stands on that phone; nothing is given up; every 状态 has its answer."""
-    on_phones = {(copy.address, str(copy.card)): copy.text for copy in ledger.copies}
+    on_phones: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for copy in ledger.copies:  # Two texts on one phone may have the same reference: it has four letters.
+        on_phones[copy.address, str(copy.card)].append(copy.text.removeprefix(REPEAT))
     # Some platforms give a message no id that stands on the phone.
     nameless = {(copy.address, copy.text.removeprefix(REPEAT)) for copy in ledger.copies if not copy.card}
     for letter in ledger.letters:
@@ -341,9 +343,7 @@ def _deliveries(ledger: Ledger, told: Told, now: datetime) -> Iterator[str]:
         if (letter.address, words) in nameless:
             continue
         if letter.state is LetterState.sent and letter.channel != "webchat" and not letter.amends:
-            yield from _is_shown(
-                letter, on_phones.get((letter.address, ledger.card_of(letter.remote_id)), "")
-            )
+            yield from _is_shown(letter, on_phones[letter.address, ledger.card_of(letter.remote_id)])
     for who, count in told.asked_status.items():
         # One too long for the platform is several letters of one moment, and two heard together are of one moment too.
         letters = [one for one in ledger.letters if one.kind == "status" and one.officer_id == who]
@@ -352,7 +352,7 @@ def _deliveries(ledger: Ledger, told: Told, now: datetime) -> Iterator[str]:
             yield f"{who} asked for the state {count} times and got {len(letters)} answers at {moments} moments"
 
 
-def _is_shown(letter: Letter, shown: str) -> Iterator[str]:
+def _is_shown(letter: Letter, shown: Sequence[str]) -> Iterator[str]:
     words = letter.rendered.text if letter.rendered else ""
-    if shown.removeprefix(REPEAT) != words:
+    if words not in shown:
         yield f"{letter.kind} to {letter.officer_id} is called sent and is not on the phone"
