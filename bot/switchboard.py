@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from bot.intake import hear_job
+from bot.paces import Paces
 from desk import enrolment
 from desk.model import Inbound, InboxRow, InboxState, Job
 from desk.ports import Channel, Desk, Door, Postpone, Unavailable, WorkQueue
@@ -17,13 +17,13 @@ from roster.model import Account, Officer
 
 log = logging.getLogger(__name__)
 
-SENDERS_COUNTED_MAX = 10_000
 ERROR_MAX = 300
 HOLD_SECONDS_MAX = 1.0
 FLOOD_BATCH = 4
 SWEEP_BATCH = 40  # To begin with.
-SWEEP_BATCH_MAX = 100  # Should slow ones follow quick ones, the writer is still let go within a second or so.
+SWEEP_BATCH_MAX = 250
 WRITING_SECONDS = 0.05  # Nobody else can write meanwhile: so long a sweep's transaction should be, about.
+WRITING_SECONDS_MAX = 0.25  # Slow ones after quick ones: those that are left come with the next transaction.
 SWEEP_AGAIN = timedelta(seconds=1)
 SPEAKS_ON = ("report", "acknowledge")  # Flows that keep themselves what is said after their word.
 UNHEARD = (InboxState.new, InboxState.failing)
@@ -72,9 +72,9 @@ class Switchboard:
                 ids = [job.ref for job in some]
                 rows = await desk.store.find(InboxRow, id_in=ids, state_in=list(UNHEARD))
                 by_id = {row.id: row for row in rows}
-                await self._hear_together(desk, [by_id.pop(ref) for ref in ids if ref in by_id])
-                await self._queue.done(desk.store, some)
-            left = left[len(some) :]
+                unheard = await self._hear_together(desk, [by_id.pop(ref) for ref in ids if ref in by_id])
+                await self._queue.done(desk.store, [job for job in some if job.ref not in unheard])
+            left = [job for job in some if job.ref in unheard] + left[len(some) :]
 
     async def sweep(self, jobs: Sequence[Job]) -> None:
         """Hear all events that wait, in the order they came; the job ends with the last of them."""
@@ -87,9 +87,11 @@ class Switchboard:
                         InboxRow, state=InboxState.new, order=("received_at", "id"), limit=limit
                     )
                     began = asyncio.get_running_loop().time()
-                    await self._hear_together(desk, rows)
-                    self._note_pace(len(rows), asyncio.get_running_loop().time() - began)
-                    if len(rows) < limit:
+                    unheard = await self._hear_together(desk, rows)
+                    count = len(rows) - len(unheard)
+                    self._note_pace(count, asyncio.get_running_loop().time() - began)
+                    is_last = count < limit and not unheard
+                    if is_last:
                         await self._queue.done(desk.store, jobs)
                         self._inbox.swept()
             except Unavailable:
@@ -98,7 +100,7 @@ class Switchboard:
                 log.warning("%d events are heard one by one: %r", len(rows), error)
                 await self._hear_one_by_one(rows, error)
                 continue
-            if len(rows) < limit:
+            if is_last:
                 return
 
     async def _batch(self, most: int) -> int:
@@ -141,7 +143,10 @@ class Switchboard:
                     await desk.store.change(failing, state=InboxState.failing)
                     await self._queue.put(desk.store, [hear_job(failing, desk.now)])
 
-    async def _hear_together(self, desk: Desk, rows: Sequence[InboxRow]) -> None:
+    async def _hear_together(self, desk: Desk, rows: Sequence[InboxRow]) -> set[str]:
+        """Hear one after the other, the first in any case, until too much time has passed; returns whom it left."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + WRITING_SECONDS_MAX
         messages: list[tuple[InboxRow, Inbound]] = []
         for row in rows:
             message = await self._read(desk, row)
@@ -149,7 +154,11 @@ class Switchboard:
                 messages.append((row, message))
         known = await _senders(desk, [message for _, message in messages])
         alike = _Alike(desk)
+        heard: list[InboxRow] = []
         for row, message in messages:
+            if heard and loop.time() > ends_at:
+                break
+            heard.append(row)
             officer = known.get((message.channel, message.address))
             counted = self._paces.counted(message, row.received_at)
             if officer is not None and await alike.takes(self._alike(counted), counted, officer):
@@ -159,7 +168,8 @@ class Switchboard:
             if message.kind == "start":  # A code may have tied this chat to somebody just now.
                 known.update(await _senders(desk, [message]))
         await alike.hear()
-        await desk.store.change_all([row for row, _ in messages], state=InboxState.heard)
+        await desk.store.change_all(heard, state=InboxState.heard)
+        return {row.id for row, _ in messages[len(heard) :]}
 
     def _alike(self, message: Inbound) -> Flow | None:
         """The flow that hears such messages of many people at once."""
@@ -270,26 +280,3 @@ async def _senders(desk: Desk, messages: Sequence[Inbound]) -> dict[tuple[str, s
         for account in accounts
         if account.officer_id in by_id
     }
-
-
-class Paces:
-    """Counts each sender's messages of the last minute; what is beyond the limit is kept but not answered one by one.
-
-    Lives in memory: forgotten at a restart, it only answers a flood a little longer."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._heard: dict[str, deque[tuple[datetime, str]]] = {}
-
-    def counted(self, message: Inbound, at: datetime) -> Inbound:
-        """The message, folded when its sender has said too much; heard once more it counts once."""
-        key = f"{message.channel}:{message.address}"
-        if len(self._heard) > SENDERS_COUNTED_MAX:
-            self._heard.clear()
-        heard = self._heard.setdefault(key, deque(maxlen=self._per_minute + 1))
-        while heard and at - heard[0][0] > timedelta(minutes=1):
-            heard.popleft()
-        if all(event_id != message.event_id for _, event_id in heard):
-            heard.append((at, message.event_id))
-        place = next(place for place, (_, event_id) in enumerate(heard) if event_id == message.event_id)
-        return replace(message, folded=True) if place >= self._per_minute else message

@@ -121,7 +121,7 @@ async def _judged(desk: Desk, heard: _Heard, given: Given) -> _Taken | None:
     place = believed(given.place) if given.place else None
     verdict = judge(
         roll_call,
-        replace(answer, result=Result.waiting),
+        answer if answer.result is Result.waiting else replace(answer, result=Result.waiting),
         at=said_at(desk, message, roll_call),
         passcode=given.passcode if await _may_try_code(desk, heard, given.passcode) else "",
         place=place,

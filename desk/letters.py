@@ -1,7 +1,6 @@
 """Writes what is owed to people: one letter and its sending job, in the transaction of the fact that causes it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +29,7 @@ def tell(
     at: datetime | None = None,
 ) -> Letter:
     """Owe an officer a message, on the first of their channels that works; not before `at`."""
-    letter = replace(_letter(desk, notice, subject, lane), officer_id=officer_id, channels=channels)
+    letter = _letter(desk, notice, subject, lane, officer_id=officer_id, channels=channels)
     return _post(desk, letter, at)
 
 
@@ -75,8 +74,11 @@ def reply(
     """Answer a message where it came from; a folded message (too many a minute) gets no answer of its own."""
     if message.folded:
         return None
-    letter = replace(
-        _letter(desk, notice, subject, Lane.urgent),
+    letter = _letter(
+        desk,
+        notice,
+        subject,
+        Lane.urgent,
         officer_id=officer_id,
         channel=message.channel,
         address=message.address,
@@ -89,8 +91,11 @@ def amend(desk: Desk, letter: Letter, notice: Notice, *, lane: Lane = Lane.urgen
     """Owe a change of a card that was sent; one that never reached a phone cannot be changed."""
     if not letter.remote_id:
         return None
-    changed = replace(
-        _letter(desk, notice, letter.subject, lane),
+    changed = _letter(
+        desk,
+        notice,
+        letter.subject,
+        lane,
         officer_id=letter.officer_id,
         channel=letter.channel,
         address=letter.address,
@@ -104,8 +109,11 @@ def amend_tapped(
     desk: Desk, message: Inbound, notice: Notice, *, officer_id: str, subject: str = ""
 ) -> Letter:
     """Turn the card whose button was just pressed into the proof of the press."""
-    changed = replace(
-        _letter(desk, notice, subject, Lane.urgent),
+    changed = _letter(
+        desk,
+        notice,
+        subject,
+        Lane.urgent,
         officer_id=officer_id,
         channel=message.channel,
         address=message.address,
@@ -163,7 +171,7 @@ async def cards(desk: Desk, subject: str, kinds: Iterable[str], *, officer_id: s
     )
 
 
-def _letter(desk: Desk, notice: Notice, subject: str, lane: Lane) -> Letter:
+def _letter(desk: Desk, notice: Notice, subject: str, lane: Lane, **more: Any) -> Letter:
     return Letter(
         id=desk.new_id(),
         kind=notice.kind,
@@ -173,6 +181,7 @@ def _letter(desk: Desk, notice: Notice, subject: str, lane: Lane) -> Letter:
         made_at=desk.now,
         subject=subject,
         asks_place=notice.asks_place,
+        **more,
     )
 
 

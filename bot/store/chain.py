@@ -13,6 +13,10 @@ from desk.ports import LogEntry, Store
 from incidents.model import LogLine
 
 START = "0" * 64
+_canonical = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
+COVERED = ("sequence", "at", "kind", "subject", "actor", "facts")
 PAGE = 2000
 
 
@@ -40,31 +44,25 @@ def link(previous: str, sequence: int, entry: LogEntry) -> LogLine:
     ValueError for a moment without a zone or for facts that are no JSON numbers (NaN)."""
     if entry.at.tzinfo is None or entry.at.utcoffset() is None:
         raise ValueError(f"A moment needs a time zone: {entry.at!r}.")
-    line = LogLine(
-        sequence,
-        entry.at.astimezone(UTC),
-        clean(entry.kind),
-        clean(entry.subject),
-        clean(entry.actor),
-        json.loads(to_text(dict(entry.facts))),
-        previous,
-        "",
-    )
-    return LogLine(**{**vars(line), "hash": hash_of(line)})
+    told = {
+        "sequence": sequence,
+        "at": entry.at.astimezone(UTC),
+        "kind": clean(entry.kind),
+        "subject": clean(entry.subject),
+        "actor": clean(entry.actor),
+        "facts": json.loads(to_text(dict(entry.facts))),
+    }
+    return LogLine(**told, previous=previous, hash=_hash(previous, told))
 
 
 def hash_of(line: LogLine) -> str:
     """SHA-256 (hex) of the previous hash and the line's canonical JSON: sorted keys, no spaces, UTF-8."""
-    told: dict[str, Any] = {
-        "sequence": line.sequence,
-        "at": line.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "kind": line.kind,
-        "subject": line.subject,
-        "actor": line.actor,
-        "facts": line.facts,
-    }
-    text = json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256((line.previous + text).encode()).hexdigest()
+    return _hash(line.previous, {name: getattr(line, name) for name in COVERED})
+
+
+def _hash(previous: str, told: dict[str, Any]) -> str:
+    at = told["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256((previous + _canonical({**told, "at": at})).encode()).hexdigest()
 
 
 class Verification:

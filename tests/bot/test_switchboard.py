@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import switchboard
 from desk.board_troubles import read_troubles
 from desk.enrolment import invite, unreachable
 from desk.model import Inbound, InboxRow, InboxState, Job, Letter
@@ -102,6 +103,21 @@ async def test_messages_of_one_sender_are_heard_in_their_order(machine: Machine,
         await all_heard(machine, 60)
     for name in ("甲", "乙", "丙"):
         assert ear.texts(name) == [str(number) for number in range(20)]
+    assert await machine.find(Job) == []
+
+
+async def test_slow_messages_are_heard_in_several_transactions_each_once_and_in_order(
+    machine: Machine, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switchboard, "WRITING_SECONDS_MAX", 0.0)  # After the first message it is always over.
+    for number in range(10):
+        machine.move(milliseconds=1)
+        for name in ("甲", "乙"):
+            await machine.hears(name, f"{name}{number}", text=str(number))
+    async with machine.running():
+        await all_heard(machine, 20)
+    for name in ("甲", "乙"):
+        assert ear.texts(name) == [str(number) for number in range(10)]
     assert await machine.find(Job) == []
 
 
