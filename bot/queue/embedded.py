@@ -172,17 +172,24 @@ class EmbeddedQueue:
         self._news = {what: until for what, until in self._news.items() if until > loop_now}
         if not self._knows_kinds:
             await self._park_unknown()
-        lanes = {lane: wanted for lane in Lane if (wanted := self._wanted(lane, is_news))}
-        if lanes:
-            async with self._transactions.read() as store:
-                self._starter.begin(await self._look_elsewhere(store), lanes)
-                for lane, wanted in lanes.items():
-                    await self._starter.start_lane(store, lane, now, wanted)
+        await self._start_lanes(now, is_news)
         pauses = [(due_at - now).total_seconds() for due_at in self._starter.next_due.values()]
         return max(min(self.reread_seconds, *pauses), NAP_SECONDS)
 
-    def _wanted(self, lane: Lane, is_news: bool) -> list[str]:
-        return self._starter.wanted(lane, self._news) if is_news else list(self._kinds)
+    async def _start_lanes(self, now: datetime, is_news: bool) -> None:
+        news = self._starter.news | self._news.keys()
+        self._starter.news = set()
+        lanes = {lane: self._starter.wanted(lane, news) if is_news else list(self._kinds) for lane in Lane}
+        if not any(lanes.values()):
+            return
+        async with self._transactions.read() as store:
+            with self._starter.look(await self._look_elsewhere(store)):
+                for lane, wanted in lanes.items():
+                    if wanted:
+                        await self._starter.start_lane(store, lane, now, wanted)
+        if self._starter.news:  # Of what ended meanwhile.
+            self._freed.set()
+            self.wake()
 
     async def _pull_back(self, last: datetime, now: datetime) -> int:
         async with self._transactions.begin() as store:
@@ -211,11 +218,10 @@ class EmbeddedQueue:
         try:
             is_over = await self._runner.run(batch.jobs)
         finally:
-            news = self._starter.after(batch)
-            self._look_for(news)
+            self._starter.after(batch)
             if not is_over:  # A row of theirs has another moment now.
                 self._read_all_at = float("-inf")
-            if news or not is_over:
+            if self._starter.news or not is_over:
                 self._freed.set()
                 self.wake()
 

@@ -1,7 +1,9 @@
 """Starts what is due, lane by lane, and remembers what has to wait for the end of something that runs."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.queue.picking import Batch, Claims, Elsewhere, Kind, pick
@@ -13,8 +15,18 @@ FAR = datetime.max.replace(tzinfo=UTC)
 What = tuple[Lane, str]  # A lane and a kind.
 
 
+@dataclass(frozen=True)
+class _End:
+    """What the end of a batch gave free."""
+
+    lane: Lane
+    kind: str
+    keys: Set[str]
+    had_room: bool  # Before it: a worker alone helps nobody who had one.
+
+
 class Starter:
-    """Fills free workers with due jobs. Between two looks nothing new can start but what `after` names."""
+    """Fills free workers with due jobs. Until the next look nothing new can start but what `news` names."""
 
     def __init__(
         self,
@@ -28,11 +40,12 @@ class Starter:
         self._claim = claim
         self._start = start
         self._reader = Reader(claims, kinds)
-        # Kinds of which something due waits for a worker, a place or one of these keys; None: whatever ends.
-        self._held_up: dict[Lane, dict[str, Set[str] | None]] = {lane: {} for lane in Lane}
-        self._before = self._held_up  # As it was before this look.
+        # Kinds of which something due waits for a worker, for a place, or for one of these keys.
+        self._held_up: dict[Lane, dict[str, Set[str]]] = {lane: {} for lane in Lane}
+        self._ends: list[_End] | None = None  # Those of batches that ended while this look goes on.
         self._open: set[str] = set()  # The kinds of which this look may still start something.
         self._released: set[str] = set()  # Jobs that ended since the rows were last read.
+        self.news: set[What] = set()  # What may start since something ended.
         self.next_due = dict.fromkeys(Lane, FAR)  # When the first job not due yet falls due, or before it.
 
     @property
@@ -40,13 +53,18 @@ class Starter:
         """What other processes ran when this look began."""
         return self._reader.elsewhere
 
-    def begin(self, elsewhere: Elsewhere, lanes: Iterable[Lane]) -> None:
-        """The rows of these lanes are read from here on."""
-        self._before = {lane: self._held_up[lane] for lane in lanes}
-        self._held_up |= {lane: dict.fromkeys(self._kinds) for lane in lanes}  # Whatever ends: look again.
+    @contextmanager
+    def look(self, elsewhere: Elsewhere) -> Iterator[None]:
+        """The rows are read inside the block."""
         self._reader.elsewhere = elsewhere
         self._released.clear()
         self._open = set(self._kinds)
+        self._ends = []
+        try:
+            yield
+            self.news |= {what for end in self._ends for what in self._freed_by(end)}
+        finally:
+            self._ends = None
 
     def expect(self, jobs: Sequence[Job], now: datetime) -> None:
         """These jobs are put, if their transaction is committed."""
@@ -63,27 +81,30 @@ class Starter:
             self._held_up[lane].setdefault(kind, frozenset())
         return []
 
-    def after(self, batch: Batch) -> set[What]:
-        """The batch ended: what may start now that waited behind its keys, for a place of its kind, or for a worker."""
+    def after(self, batch: Batch) -> None:
+        """The batch ended: `news` has what may start now. While a look goes on it knows that only at its end."""
         had_room = self._claims.room(Lane.bulk) > 0
         self._claims.release(batch)
         self._released.update(job.id for job in batch.jobs)
-        freed = {job.key for job in batch.jobs if job.key}
+        end = _End(batch.lane, batch.kind, frozenset(job.key for job in batch.jobs if job.key), had_room)
+        if self._ends is None:
+            self.news |= self._freed_by(end)
+        else:
+            self._ends.append(end)
+
+    def _freed_by(self, end: _End) -> set[What]:
         return {
             (lane, kind)
             for lane, held_up in self._held_up.items()
             for kind, keys in held_up.items()
-            if kind == batch.kind
-            or not had_room
-            or keys is None
-            or (lane is batch.lane and not freed.isdisjoint(keys))
+            if kind == end.kind or not end.had_room or (lane is end.lane and not end.keys.isdisjoint(keys))
         }
 
     async def start_lane(self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]) -> None:
         """Start what may start of a lane, and note what is held up and when the next job falls due."""
         found = await self._reader.all_due(store, lane, now)
         if found is None:
-            held_up = {kind: keys for kind, keys in self._before[lane].items() if kind not in wanted}
+            held_up = {kind: keys for kind, keys in self._held_up[lane].items() if kind not in wanted}
             held_up |= await self._start_pages(store, lane, now, wanted)
             coming = await self._reader.coming(store, lane, now)
         else:
@@ -95,11 +116,11 @@ class Starter:
 
     async def _start_pages(
         self, store: Store, lane: Lane, now: datetime, wanted: Sequence[str]
-    ) -> dict[str, Set[str] | None]:
+    ) -> dict[str, Set[str]]:
         """Fill the lane's free workers. What is due beyond full pages is read when the pages gave all they could.
 
         Returns what is held up of the kinds that are wanted."""
-        for_a_place: dict[str, Set[str] | None] = dict.fromkeys(wanted, frozenset())
+        for_a_place: dict[str, Set[str]] = dict.fromkeys(wanted, frozenset())
         times = 1
         while self._claims.room(lane) > 0:
             kinds = [kind for kind in self._claims.open_kinds(lane) if kind in wanted and kind in self._open]
@@ -127,7 +148,7 @@ class Starter:
         self._open.intersection_update(self._claims.open_kinds(lane) if self._claims.room(lane) > 0 else ())
         return bool(batches)
 
-    def _held_up_of(self, due: Sequence[Job]) -> dict[str, Set[str] | None]:
+    def _held_up_of(self, due: Sequence[Job]) -> dict[str, Set[str]]:
         """The kinds of due jobs that were not started, or are to run once more, and the keys they wait for."""
         running = self._claims.jobs
         keys: defaultdict[str, set[str]] = defaultdict(set)
