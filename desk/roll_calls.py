@@ -112,9 +112,10 @@ async def close(desk: Desk, roll_call_id: str) -> None:
     roll_call = await desk.store.get(RollCall, roll_call_id)
     if roll_call is None or roll_call.state is not RollCallState.open:
         return
-    if desk.doubts_clock:  # `overdue` brings it up again once a second clock agrees.
-        return
     subject = f"roll_call:{roll_call.id}"
+    if desk.doubts_clock:  # Until a second clock agrees. After a jump far ahead `overdue` is sooner.
+        desk.due("roll_call_close", roll_call.id, desk.now + LATE_CLOSE / 2, key=subject)
+        return
     away = await away_for(desk, roll_call)
     if away > LATE_CLOSE:
         desk.log("roll_call_extended", subject, plan=roll_call.plan, late_seconds=int(away.total_seconds()))
