@@ -182,8 +182,9 @@ class EmbeddedQueue:
         lanes = {lane: self._starter.wanted(lane, news) if is_news else list(self._kinds) for lane in Lane}
         if not any(lanes.values()):
             return
-        async with self._transactions.read() as store:
-            with self._starter.look(await self._look_elsewhere(store)):
+        with self._starter.look():
+            async with self._transactions.read() as store:
+                self._starter.elsewhere = await self._look_elsewhere(store)
                 for lane, wanted in lanes.items():
                     if wanted:
                         await self._starter.start_lane(store, lane, now, wanted)

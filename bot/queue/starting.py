@@ -50,13 +50,16 @@ class Starter:
 
     @property
     def elsewhere(self) -> Elsewhere:
-        """What other processes ran when this look began."""
+        """What other processes run as this look finds it."""
         return self._reader.elsewhere
 
+    @elsewhere.setter
+    def elsewhere(self, found: Elsewhere) -> None:
+        self._reader.elsewhere = found
+
     @contextmanager
-    def look(self, elsewhere: Elsewhere) -> Iterator[None]:
-        """The rows are read inside the block."""
-        self._reader.elsewhere = elsewhere
+    def look(self) -> Iterator[None]:
+        """The rows are read inside the block, and nothing of them before it."""
         self._released.clear()
         self._open = set(self._kinds)
         self._ends = []
@@ -73,7 +76,9 @@ class Starter:
                 self.next_due[job.lane] = min(job.due_at, self.next_due[job.lane])
 
     def wanted(self, lane: Lane, news: Collection[What]) -> list[str]:
-        """The kinds to look for in a lane; none when there is news only of what has to wait in any case."""
+        """The kinds to look for in a lane; none when there is news only of what has to wait in any case.
+
+        What has to wait is noted, so that the end it waits for is news."""
         wanted = [kind for kind in self._kinds if (lane, kind) in news]
         if self._claims.room(lane) > 0 and not set(wanted).isdisjoint(self._claims.open_kinds(lane)):
             return wanted
