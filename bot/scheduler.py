@@ -13,7 +13,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.timetable import occurrences
-from desk import roll_calls, timetables, troubles
+from desk import clocks, roll_calls, timetables, troubles
 from desk.policy import BulletinPlan
 from desk.ports import Desk, Door, Stale, Store, Unavailable
 from roster.model import RollCallPlan
@@ -87,6 +87,7 @@ class Scheduler:
     def __init__(self, door: Door, waker: Waker | None = None) -> None:
         self._door = door
         self._failures: dict[str, int] = {}  # Of each timetable, in a row.
+        self._now: datetime | None = None  # At the last look.
         self._zone = ZoneInfo(door.policy.timezone)
         self._turn = asyncio.Lock()
         self._waker = waker or Alarm()
@@ -116,6 +117,7 @@ class Scheduler:
             for one in owing:
                 await self._try(one.plan.name, one.act)
             await self._close_overdue()
+            await self._mend_clocks()
             await self._wake_at_next()
 
     async def _owing(self) -> list[_Timetable]:
@@ -150,6 +152,14 @@ class Scheduler:
                 for one in left:
                     subject = f"roll_call:{one.id}"
                     desk.due("roll_call_close", one.id, desk.now, key=subject, name=f"close/{one.id}")
+
+    async def _mend_clocks(self) -> None:
+        """After the machine's clock stepped back the reporting clocks' moments come once more."""
+        now, last = self._door.clock.now(), self._now
+        self._now = now
+        if last is not None and now < last:
+            async with self._door.open() as desk:
+                await clocks.schedule_all(desk)
 
     async def _look_safely(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from desk.ports import Desk
 from incidents import deadlines
-from incidents.model import Incident
+from incidents.model import OPEN_STATES, Incident
 from incidents.tables.limits import WARN_AT
 
 FIRST_WORD_AFTER_MINUTES = (
@@ -18,6 +18,12 @@ def schedule_clocks(desk: Desk, incident: Incident) -> None:
             if at > desk.now and reading.state != "done":
                 name = f"clock/{incident.id}/{at.isoformat()}"
                 desk.due("clock", incident.id, at, key=f"incident:{incident.id}", name=name)
+
+
+async def schedule_all(desk: Desk) -> None:
+    """Put every open incident's coming moments: those that a clock set ahead used up are coming once more."""
+    for incident in await desk.store.find(Incident, state_in=list(OPEN_STATES)):
+        schedule_clocks(desk, incident)
 
 
 def start_clocks(desk: Desk, incident: Incident) -> None:

@@ -1,6 +1,7 @@
 """Walks an incident up its frozen ladder until somebody signs: each step once, nobody paged after the signature."""
 
 from dataclasses import asdict
+from datetime import timedelta
 
 from desk.clocks import schedule_clocks
 from desk.letters import tell
@@ -17,6 +18,7 @@ PAGE = "incident_page"
 FALLBACK_STEP = -1  # The `step` of a page that no rung of the ladder sent …
 CALLED_IN_STEP = -2  # … and of one to another unit, whose ground it is or whose people reported it.
 REPORTS_READ_MAX = 50
+DOUBT_AGAIN = timedelta(seconds=30)
 
 
 async def step(desk: Desk, incident_id: str) -> None:
@@ -106,6 +108,9 @@ async def clock_fell_due(desk: Desk, incident_id: str) -> None:
     if incident is None or incident.state not in OPEN_STATES:
         return
     subject = f"incident:{incident.id}"
+    if desk.doubts_clock:  # Nobody is told 超时 by a clock that may be wrong; a second clock soon tells.
+        desk.due("clock", incident.id, desk.now + DOUBT_AGAIN, key=subject, name=f"clock/{incident.id}/doubt")
+        return
     for reading in deadlines.clocks(incident, desk.now):
         if reading.state not in ("warn", "overdue") or reading.due_at is None:
             continue
