@@ -15,7 +15,7 @@ import httpx
 from sqlalchemy import make_url
 
 from bot.media import FREE_BYTES_MIN
-from tests.chaos.night import READY_SECONDS, Night
+from tests.chaos.long_night import LongNight
 from tests.chaos.office import Life, Office, Starter
 from tests.chaos.small_disk import SmallDisk
 from web.sessions import SEEN_EVERY, Sessions
@@ -36,8 +36,10 @@ FRESH_LOG = 0.8  # Of the spans so many.
 ONLY_PHOTOS = FREE_BYTES_MIN // 2  # Too little for a photo, enough for rows.
 
 
-class DiskNight(Night):
+class DiskNight(LongNight):
     """One desk on a small disk."""
+
+    environment = AUDITS
 
     def __init__(self, office: Office, starter: Starter, dice: random.Random, disk: SmallDisk) -> None:
         super().__init__(office, starter, dice)
@@ -157,23 +159,6 @@ class DiskNight(Night):
             raise AssertionError(f"with room again it does not go on: {self._last_words()}") from None
 
     # Its lives.
-
-    async def _live_for_good(self) -> None:
-        """The disk stays free: whoever lives goes on living."""
-        if self.life is None:
-            await self._begin()
-
-    async def _begin(self) -> None:
-        heard = self.platform.contacts
-        self.life = await self.starter.start(environment=AUDITS)
-        await self._until(lambda: self.platform.contacts > heard, READY_SECONDS)
-
-    async def _kill(self, when: str) -> None:
-        assert self.life is not None
-        code = await self.starter.end(self.life, signal.SIGKILL)
-        assert code == -signal.SIGKILL, f"the desk ended by itself ({code}): {self._last_words()}"
-        self.life = None
-        self.deaths[when] += 1
 
     @contextlib.asynccontextmanager
     async def _kept_up(self) -> AsyncIterator[None]:
