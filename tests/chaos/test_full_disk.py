@@ -32,7 +32,7 @@ async def test_fault_23_a_disk_full_at_any_moment_loses_nothing_and_all_goes_on_
         (tmp_path / "attachments").symlink_to(disk.folder / "attachments")
         night = await _a_night(way, tmp_path, disk, f"sqlite+aiosqlite:///{disk.folder}/muster.db")
         # With other words than these a platform does not come again.
-        assert set(night.crowd.refused) == {503} or (TIMES == 1 and not night.crowd.refused)
+        assert set(night.crowd.refused) <= {503}
         assert FULL in night.office.log_path.read_text("utf-8", "replace")
 
 
@@ -57,7 +57,9 @@ async def _a_night(way: str, folder: Path, disk: SmallDisk, database_url: str) -
             night = DiskNight(office, starter, dice, disk)
             await night.sign_in(TIMES)
             for number in range(TIMES):
-                await night.fill_and_free(number, dice.choice(LEFT_BYTES))
+                await night.fill_and_free(
+                    number, dice.choice(LEFT_BYTES) if number else 0
+                )  # Quite full at least once.
             books = await night.end()
     print(
         f"full {dict(night.spans)}, {night.starts_in_vain} starts in vain, refused {dict(night.crowd.refused)}"
