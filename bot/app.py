@@ -25,6 +25,7 @@ from bot.queue.embedded import EmbeddedQueue
 from bot.queue.guard import only_process
 from bot.queue.opening import open_queue
 from bot.queue.picking import Bounds
+from bot.receipts import wait_no_longer
 from bot.scheduler import Scheduler
 from bot.second_clock import SecondClock
 from bot.serving import CannotStart, Front, listen, make_server, serving
@@ -170,7 +171,7 @@ async def _put_together(
     second = SecondClock(clock, asyncio.get_running_loop().time)
     door = OfficeDoor(database, queue, clock, policy, bell, second)
     await door.load_pace()
-    await _note_start(door)
+    await _note_start(door, is_alone=not config.is_shared)
     inbox = TransactionalInbox(database, queue, clock, bell, sweeps=not config.is_shared)
     media = MediaFolder(config.attachments_path)
     media.open(is_shared=config.is_shared)
@@ -201,13 +202,15 @@ async def _put_together(
     return app, Front(screen, routes), streams_end
 
 
-async def _note_start(door: OfficeDoor) -> None:
+async def _note_start(door: OfficeDoor, *, is_alone: bool) -> None:
     """What a start owes; replicas that start together take turns."""
     for tries in range(1, START_TRIES_MAX + 1):
         try:
             async with door.open() as desk:
                 pruning.schedule(desk)
                 await hearing.note_start(desk)
+                if is_alone:  # Another process may still bring what it waits for.
+                    await wait_no_longer(desk)
             return
         except Stale:
             if tries == START_TRIES_MAX:

@@ -3,7 +3,7 @@
 import errno
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime
 
 from desk import attachments, troubles
 from desk.letters import tell
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 FETCH = "fetch"
 ATTEMPTS_MAX = 6  # With the queue's pauses about a quarter of an hour.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
-DISK_AGAIN = timedelta(minutes=1)
+DISK_AGAIN_MINUTES = 1
 
 
 class Fetcher:
@@ -54,20 +54,20 @@ class Fetcher:
         except OSError as fault:
             if fault.errno not in DISK_FAULTS:
                 raise
-            await self._tell_of_disk(fault)
-            raise Postpone(self._door.clock.now() + DISK_AGAIN) from fault
+            raise Postpone(await self._tell_of_disk(fault)) from fault
         async with self._door.open() as desk:
             await attachments.stored(desk, row.id, digest, count)
             if self._disk_was_ill:
                 await troubles.end(desk, *troubles.NO_ROOM)
         self._disk_was_ill = False
 
-    async def _tell_of_disk(self, fault: OSError) -> None:
-        """The platform keeps the files meanwhile, so however long it lasts nothing is given up."""
+    async def _tell_of_disk(self, fault: OSError) -> datetime:
+        """When to try again: the platform keeps the files meanwhile, so however long it lasts nothing is given up."""
         log.warning("attachments cannot be kept: %s", fault)
         self._disk_was_ill = True
         async with self._door.open() as desk:
             await troubles.begin(desk, *troubles.NO_ROOM, fault.strerror or str(fault))
+            return desk.now + desk.minutes(DISK_AGAIN_MINUTES)
 
     async def _give_up(self, attachment_id: str, fault: str, *, refused: bool) -> None:
         async with self._door.open() as desk:

@@ -12,13 +12,14 @@ from bot.sending import REASON_MAX, Outcomes, Sending
 from bot.ways import mark
 from desk import acknowledgements, enrolment, escalations
 from desk.letters import amend
-from desk.model import Lane, Letter, LetterState, Outcome, Receipt
+from desk.model import Job, Lane, Letter, LetterState, Outcome, Receipt
 from desk.ports import Desk, Door, Stale, Unavailable, WorkQueue
 from roster.model import Account
 
 log = logging.getLogger(__name__)
 
 LATE = "late/"
+AFTER_LATE = LATE[:-1] + chr(ord(LATE[-1]) + 1)
 STORE_TRIES_MAX = 60  # A second apart: what is known of a message must outlast a locked or full disk.
 STALE_TRIES_MAX = 5
 LATE_AFTER = timedelta(
@@ -135,6 +136,13 @@ def _pages_sent(letters: Mapping[str, Letter], outcomes: Outcomes) -> list[Lette
 def late_job(letter: Letter) -> str:
     """The job that brings a letter up again should nobody bring the receipt of just this sending."""
     return f"{LATE}{letter.id}/{letter.version}"
+
+
+async def wait_no_longer(desk: Desk) -> None:
+    """At the start of a desk alone on its database: who waited for slow answers is gone, so nobody will bring them."""
+    for job in await desk.store.find(Job, id_from=LATE, id_to=AFTER_LATE, parked=False):
+        if job.due_at > desk.now:
+            await desk.store.change(job, due_at=desk.now)
 
 
 async def give_up(desk: Desk, letter: Letter, reason: str) -> None:

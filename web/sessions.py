@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from desk.board import sees_all
 from desk.model import Session
-from desk.ports import Door, Stale, Store
+from desk.ports import Door, Stale, Store, Unavailable
 from roster.model import Officer, Role
 from web.settings import WebSettings, is_loopback
 
@@ -144,8 +144,8 @@ class Sessions:
         try:
             async with self._door.open() as desk:
                 await desk.store.change(session, seen_at=now)
-        except Stale:
-            return  # Another request of this browser was first.
+        except (Stale, Unavailable):
+            return  # Another request of this browser was first, or the disk is full: what is stored is shown.
 
 
 async def acting_officer(store: Store, viewer: Viewer) -> Officer | None:

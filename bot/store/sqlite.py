@@ -27,7 +27,7 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_LOCKED: "locked",
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read-only",
-    sqlite3.SQLITE_IOERR: "not readable or writable (disk error)",
+    sqlite3.SQLITE_IOERR: "not readable or writable (a disk error, or a full disk)",
     sqlite3.SQLITE_CANTOPEN: "not to be opened",
     sqlite3.SQLITE_CORRUPT: "corrupt",
     sqlite3.SQLITE_NOTADB: "not a database",

@@ -337,6 +337,17 @@ async def test_fault_40_a_log_written_anew_as_a_whole_is_found_at_night_by_the_h
         assert await watch_of(machine).look() in ("1 rewritten", "2 missing")
 
 
+async def test_fault_23_a_full_disk_is_not_taken_for_a_broken_chain(tmp_path: Path) -> None:
+    async with office(tmp_path) as machine:
+        async with machine.door.open() as desk:
+            desk.log("filled", "desk")
+        machine.clock.at = NOW.replace(hour=4)  # Noon: no walk over the whole.
+        with closing(sqlite3.connect(tmp_path / "desk.db", isolation_level=None)) as raw:
+            raw.execute("BEGIN IMMEDIATE")  # As a full disk does, it keeps others from writing.
+            assert await watch_of(machine).look() == ""
+            raw.execute("ROLLBACK")
+
+
 async def test_a_head_that_cannot_be_told_is_a_fault_and_told_as_soon_as_it_can_be(tmp_path: Path) -> None:
     async with office(tmp_path) as machine:
         heads = machine.folder / "muster.db.heads"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot import postman as module
-from bot.receipts import LATE_AFTER
+from bot.receipts import LATE_AFTER, wait_no_longer
 from desk import acknowledgements, escalations
 from desk.board_troubles import read_troubles
 from desk.letters import amend, amend_tapped, reply, tell
@@ -688,6 +688,22 @@ async def test_fault_4_a_crash_while_a_slow_sending_goes_on_is_unknown_too(
     assert row.state is LetterState.sending
     async with machine.running():
         machine.move(seconds=LATE_AFTER.total_seconds())
+        await machine.settled(letter)
+    assert [one.text.startswith(REPEAT) for one in machine.lines["line"].handed] == [False, True]
+
+
+async def test_fault_4_what_waited_for_a_slow_answer_at_a_crash_is_due_at_the_start_of_a_desk_alone(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.05)
+    machine.lines["line"].plan("甲", asyncio.Event())
+    letter = await machine.owe("甲")
+    async with machine.running():
+        await machine.until(lambda jobs: [job.id[:5] for job in jobs] == ["late/"], Job)
+    async with machine.door.open() as desk:
+        await wait_no_longer(desk)
+    async with machine.running():
         await machine.settled(letter)
     assert [one.text.startswith(REPEAT) for one in machine.lines["line"].handed] == [False, True]
 

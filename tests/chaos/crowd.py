@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,7 @@ class Crowd:
         self._pages: dict[str, asyncio.Lock] = {}  # One person's page sends one thing after the other.
         self._posting: set[asyncio.Task[None]] = set()
         self._called_at = 0.0
+        self.refused: Counter[int] = Counter()  # Web messages that must come again, by status.
         self.told = Told()
         self._acts: list[tuple[int, Callable[[], None]]] = [
             (10, self._report_words_first),
@@ -219,6 +221,7 @@ class Crowd:
         except httpx.HTTPError:
             return False
         if response.status_code >= 500:
+            self.refused[response.status_code] += 1
             return False
         assert response.status_code == 200, response.text
         address = response.json()["message"]["id"].partition(".")[0]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections import deque
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ class Delivery:
         self.webhook: Json = {"url": ""}
         self.secret = ""
         self.deliveries = 0
+        self.slowest_answer_seconds = 0.0  # Of those that were answered, or given up.
         self.conflicts = 0
         self._poll: _Poll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -242,9 +244,13 @@ class Delivery:
         if self.secret:
             headers["X-Telegram-Bot-Api-Secret-Token"] = self.secret
         self.deliveries += 1
+        began_at = time.monotonic()
         try:
             response = await self._client.post(self.webhook["url"], content=body, headers=headers)
+            self.slowest_answer_seconds = max(self.slowest_answer_seconds, time.monotonic() - began_at)
         except httpx.HTTPError as fault:
+            if isinstance(fault, httpx.ReadTimeout):
+                self.slowest_answer_seconds = max(self.slowest_answer_seconds, time.monotonic() - began_at)
             return (
                 "Connection refused" if isinstance(fault, httpx.ConnectError) else str(fault) or "closed"
             ), 0

@@ -56,3 +56,15 @@ class Faults:
             self.orders,
             lambda one: one.method.lower() in ("*", method.lower()) and one.chat_id in (None, chat_id),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """What one call meets while the platform is ill: it waits, is carried out, waits again, and is answered or not.
+
+    A caller that has gone away meanwhile changes nothing: what was to be carried out is."""
+
+    before_seconds: float = 0.0
+    after_seconds: float = 0.0
+    kind: str = ""  # As of a Fault; "" for an answer as always.
+    retry_after: int = 1

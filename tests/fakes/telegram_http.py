@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
@@ -12,7 +14,7 @@ from starlette.responses import Response
 
 from tests.fakes.loopback import Silence, Torn
 from tests.fakes.telegram_delivery import Delivery
-from tests.fakes.telegram_faults import Fault
+from tests.fakes.telegram_faults import Fault, Spell
 from tests.fakes.telegram_limits import too_many
 from tests.fakes.telegram_methods import call
 from tests.fakes.telegram_model import ApiError, Json
@@ -47,6 +49,7 @@ class BotApi:
         self.delivery = delivery
         self.closing = asyncio.Event()
         self.latency_seconds = 0.0
+        self.weather: Callable[[str], Spell | None] | None = None  # By the method's name, in small letters.
         self.tells_date = ""  # As a gateway in front would add it; none by itself.
 
     async def method(self, request: Request) -> Response:
@@ -61,7 +64,12 @@ class BotApi:
             return refusal(error)
         if self.latency_seconds:
             await asyncio.sleep(self.latency_seconds)
+        spell = self.weather(name.lower()) if self.weather is not None else None
+        spell = spell or Spell()
+        await self._wait(spell.before_seconds)
         fault = self.world.faults.take(name, params.integer("chat_id") or None)
+        if spell.kind:
+            fault = Fault(name, spell.kind, retry_after=spell.retry_after)
         if fault is not None and fault.is_before:
             return self._spoiled_before(fault)
         try:
@@ -70,10 +78,17 @@ class BotApi:
             return refusal(error)
         finally:
             self.world.notify()
+        await self._wait(spell.after_seconds)
         response = answer({"ok": True, "result": result})
         if self.tells_date:
             response.headers["Date"] = self.tells_date
         return response if fault is None else self._spoiled_after(fault, response)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.closing.wait()
 
     async def _call(self, name: str, params: Params) -> object:
         match name.lower():

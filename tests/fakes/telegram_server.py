@@ -18,7 +18,7 @@ from starlette.routing import Route
 from tests.fakes.loopback import LoopbackServer, serve_until_told
 from tests.fakes.telegram_control import Control
 from tests.fakes.telegram_delivery import Delivery
-from tests.fakes.telegram_faults import Fault
+from tests.fakes.telegram_faults import Fault, Spell
 from tests.fakes.telegram_http import NOT_FOUND, BotApi, refusal
 from tests.fakes.telegram_limits import Limits
 from tests.fakes.telegram_model import Account, Json, Room, Send
@@ -57,6 +57,20 @@ class FakeTelegram(LoopbackServer):
     @tells_date.setter
     def tells_date(self, date: str) -> None:
         self._api.tells_date = date
+
+    @property
+    def weather(self) -> Callable[[str], Spell | None] | None:
+        """What each call of a method meets; None while the platform is well."""
+        return self._api.weather
+
+    @weather.setter
+    def weather(self, weather: Callable[[str], Spell | None] | None) -> None:
+        self._api.weather = weather
+
+    @property
+    def slowest_answer_seconds(self) -> float:
+        """How long the webhook let an update wait at most."""
+        return self._delivery.slowest_answer_seconds
 
     def app(self) -> Starlette:
         """Return the routes of the Bot API and of the control API."""

@@ -47,6 +47,7 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
+from tests.fakes.telegram_faults import Spell
 from tests.fakes.telegram_media import SMALL_JPEG
 from tests.fakes.telegram_people import Tap
 from tests.fakes.telegram_server import FakeTelegram, Limits
@@ -931,3 +932,18 @@ async def test_limits_can_be_given(fake: FakeTelegram) -> None:
         strict.phone(1, started=True)
         assert (await raw_fast(strict, 1))["ok"]
         assert (await raw_fast(strict, 1))["parameters"]["retry_after"] == 2
+
+
+async def test_a_spell_carries_a_call_out_though_its_caller_has_gone_away(fake: FakeTelegram) -> None:
+    fake.phone(7, started=True)
+    fake.weather = lambda method: Spell(before_seconds=0.4) if method == "sendmessage" else None
+    async with httpx.AsyncClient(timeout=0.1, trust_env=False) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(f"{fake.base_url}{fake.token}/sendMessage", json={"chat_id": 7, "text": "晚"})
+        assert not fake.sends
+        await fake.wait_for(lambda: [send.text for send in fake.sends] == ["晚"], 5)
+        fake.weather = lambda _: Spell(kind="429", retry_after=3)
+        answer = await client.post(
+            f"{fake.base_url}{fake.token}/sendMessage", json={"chat_id": 7, "text": "x"}
+        )
+    assert answer.status_code == 429 and answer.headers["Retry-After"] == "3"

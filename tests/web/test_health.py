@@ -7,6 +7,7 @@ from desk.audits import record
 from desk.invariants import Finding
 from desk.model import Job, Lane
 from tests.web.world import World, open_world
+from web.sessions import SEEN_EVERY
 
 
 async def test_alive_and_ready_need_no_sign_in(world: World) -> None:
@@ -46,6 +47,19 @@ async def test_fault_21_a_locked_database_is_a_503_for_acts_while_reading_goes_o
         raw.execute("ROLLBACK")
         raw.close()
         assert (await world.press(client, f"/incidents/{incident.number}/sign")).status_code == 303
+
+
+async def test_fault_21_and_23_what_is_stored_is_shown_though_no_look_can_be_noted(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        incident = await world.report("起火")
+        client = await world.signed_in("o-chen")
+        world.clock.at += 2 * SEEN_EVERY  # It would be written down that somebody looks.
+        raw = sqlite3.connect(tmp_path / "muster.db", isolation_level=None)
+        raw.execute("BEGIN IMMEDIATE")
+        answer = await client.get("/board", timeout=30)
+        assert answer.status_code == 200 and incident.number in answer.text
+        raw.execute("ROLLBACK")
+        raw.close()
 
 
 async def test_fault_34_the_memory_and_the_files_of_the_process_are_figures(world: World) -> None:

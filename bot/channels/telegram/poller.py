@@ -12,7 +12,7 @@ from bot.channels.telegram.envelope import Json, sender_of, update_number
 from bot.channels.telegram.mark import SETTING, Mark, read_mark
 from bot.channels.telegram.settings import Pace
 from bot.channels.troubles import Troubles, pause
-from desk.ports import Clock
+from desk.ports import Clock, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,9 @@ class Poller:
     async def _store(self, events: list[tuple[str, str, bytes]], moved: Mark) -> None:
         try:
             await self._intake.take_batch(CHANNEL, events, (SETTING, moved.write()))
+        except Unavailable as error:  # One line: while a disk is full the same come again and again.
+            log.warning("telegram: %d updates cannot be stored now: %s", len(events), error)
+            raise Unstored(type(error).__name__) from error
         except (
             Exception
         ) as error:  # Whatever the store suffers from, the offset stays and Telegram keeps them.

@@ -16,7 +16,7 @@ from bot.channels.telegram.mark import SETTING, Mark, read_mark
 from bot.channels.telegram.poller import ALLOWED_UPDATES, CHANNEL
 from bot.channels.telegram.settings import WEBHOOK_PATH, TelegramSettings
 from bot.channels.troubles import Troubles, pause
-from desk.ports import Clock
+from desk.ports import Clock, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,9 @@ class Webhook:
             return NOT_AN_UPDATE
         try:
             await self._intake.take(CHANNEL, str(number), sender_of(update), raw)
+        except Unavailable as error:  # One line: while a disk is full the same comes again and again.
+            log.warning("telegram: update %d cannot be stored now: %s", number, error)
+            return UNSTORED
         except (
             Exception
         ):  # Whatever the store suffers from, Telegram must keep the update and bring it again.

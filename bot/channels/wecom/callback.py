@@ -26,6 +26,7 @@ from bot.channels.wecom.messages import CHANNEL
 from bot.channels.wecom.moment import Moment
 from bot.channels.wecom.settings import CALLBACK_PATH, WeComSettings
 from bot.channels.wecom.words import trouble
+from desk.ports import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,9 @@ class Callback:
             await self._intake.take(CHANNEL, event_id, address or NOBODY, written(xml, notes))
             if not notes.stale:
                 await self._directory.hear(fields)
+        except Unavailable as error:  # One line: while a disk is full the same comes again and again.
+            log.warning("wecom: event %s cannot be stored now: %s", event_id, error)
+            return UNSTORED
         except Exception:  # Whatever the store suffers from, WeCom must keep the event and bring it again.
             log.exception("wecom: event %s could not be stored", event_id)
             return UNSTORED
