@@ -47,7 +47,8 @@ class OfficeDoor:
         async with self._transactions.begin() as store:
             # Only now: waiting for the turn must not make the moment old.
             is_doubted = self.second is not None and bool(self.second.doubt())
-            desk = Desk(store, self._moment(), self.policy, self._queue, self._pace, is_doubted)
+            jump = self.second.jump if self.second is not None else None
+            desk = Desk(store, self._moment(), self.policy, self._queue, self._pace, is_doubted, jump)
             yield desk
             has_work = await desk.flush()
         if has_work:

@@ -27,6 +27,9 @@ class SecondClock:
         self._heard_at: float | None = None
         self._began_at: float | None = None  # Of the doubt.
         self._why = ""
+        self.jump: tuple[datetime, timedelta] | None = (
+            None  # When and how far the wall last went ahead at once.
+        )
 
     def heard(self, date: str | None) -> None:
         """A platform's `Date` header came in just now; nonsense is not heard."""
@@ -55,6 +58,7 @@ class SecondClock:
         ahead = self._clock.now() - EPOCH - timedelta(seconds=self._monotonic())
         before, self._ahead = self._ahead, ahead
         if before is not None and ahead - before > JUMP:
+            self.jump = self._clock.now(), ahead - before
             self._begin(f"{(ahead - before).total_seconds():+.0f} s")
 
     def _begin(self, why: str) -> None:

@@ -111,10 +111,16 @@ async def given_by(desk: Desk, officer_id: str) -> Answer | None:
 def said_at(desk: Desk, message: Inbound, roll_call: RollCall) -> datetime:
     """When the answer was given: the platform's own moment, so that nobody is late because the desk was away.
 
-    By a clock that is doubted nobody is late."""
+    By a clock that is doubted nobody is late, nor by one that was set ahead since the question was asked."""
     at = message.sent_at
     now = min(desk.now, roll_call.on_time_until) if desk.doubts_clock else desk.now
-    return at if at is not None and roll_call.called_at <= at <= now else now
+    if at is None or not roll_call.called_at <= at <= now:
+        at = now
+    if desk.clock_jump is not None:
+        jumped_at, by = desk.clock_jump
+        if roll_call.called_at < jumped_at <= at and at - by <= roll_call.on_time_until:
+            return min(at, roll_call.on_time_until)
+    return at
 
 
 async def unit_owes(desk: Desk, officer: Officer) -> list[Answer]:

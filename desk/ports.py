@@ -246,6 +246,9 @@ class Desk:
     doubts_clock: bool = (
         False  # A second clock disagrees: nothing that harms a person happens by `now` alone.
     )
+    clock_jump: tuple[datetime, timedelta] | None = (
+        None  # When and how far the clock last went ahead at once.
+    )
     _lines: list[LogEntry] = field(default_factory=list)
     _jobs: list[Job] = field(default_factory=list)
     _records: list[Any] = field(default_factory=list)
