@@ -6,11 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 import procrastinate
+import psycopg
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
 from procrastinate.manager import JobManager
 
 from bot.store import StoreUnavailable
-from bot.store.postgres import conninfo
+from bot.store.postgres import RECONNECT_SECONDS, SEAT_SECONDS, conninfo, refuse_standby
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,12 @@ class Workers:
     async def open(self) -> None:
         """Enrol this process. Raises StoreUnavailable."""
         connector = procrastinate.PsycopgConnector(
-            conninfo=conninfo(self._url), min_size=1, max_size=CALLS_MAX, timeout=4
+            conninfo=conninfo(self._url),
+            min_size=1,
+            max_size=CALLS_MAX,
+            configure=refuse_standby,
+            timeout=SEAT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
         )
         app = procrastinate.App(connector=connector)
         with _told():
@@ -121,5 +127,5 @@ async def every(seconds: float, act: Callable[[], Awaitable[None]], what: str) -
 def _told() -> Iterator[None]:
     try:
         yield
-    except (ProcrastinateException, OSError) as error:
+    except (ProcrastinateException, psycopg.Error, OSError) as error:  # Its pool's own errors come bare.
         raise StoreUnavailable(f"The register of workers cannot be reached: {error}.") from error
