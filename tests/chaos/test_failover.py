@@ -18,7 +18,7 @@ from tests.standby import pair
 
 FAIL_OVERS = int(os.environ.get("CHAOS_FAIL_OVERS", "2"))
 SECONDS_EACH = 60
-LATE_SECONDS = 8.0  # An operator who was asleep: every pause between two tries has grown by then.
+LATE_SECONDS = 5.0  # Longer than a pool tries by itself.
 AGAIN_SECONDS_MAX = 10.0
 
 
