@@ -18,13 +18,13 @@ Pool = AsyncConnectionPool[Driver]
 
 ADDRESS = (
     "database.url is not an address that PostgreSQL takes. Write it as "
-    "postgresql+psycopg://user:password@host1:5432,host2:5432/database, with parameters of libpq after a question mark."
+    "postgresql+psycopg://user@host1:5432,host2:5432/database, with parameters of libpq after a question mark."
 )
 CONNECT_SECONDS = 4  # Platforms give us five for an answer.
 HOST_SECONDS_LEAST = 2  # Libpq knows no less.
 SEAT_SECONDS = 4.0
-# Then a pool lets a place go that it cannot fill, and tries anew for whoever asks next; longer, and its pauses grow to
-# minutes in which a server that is back goes unnoticed.
+# Then a pool lets a place go that it cannot fill, and tries anew for whoever asks next. Were it longer, its pauses would
+# grow to minutes in which a server that is back goes unnoticed.
 RECONNECT_SECONDS = 2.0
 IDLE_SECONDS = 10  # A writer that is frozen in mid-work loses its transaction and its locks then.
 LOCK_SECONDS = 12  # Longer, so that whoever waits for a frozen writer comes next.
