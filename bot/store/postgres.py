@@ -23,8 +23,8 @@ ADDRESS = (
 CONNECT_SECONDS = 4  # Platforms give us five for an answer.
 HOST_SECONDS_LEAST = 2  # Libpq knows no less.
 SEAT_SECONDS = 4.0
-# Then a pool lets a place go that it cannot fill, and tries anew for whoever asks next. Were it longer, its pauses would
-# grow to minutes in which a server that is back goes unnoticed.
+# Then a pool lets a place go that it cannot fill, and tries anew for whoever asks next. Were it longer, its pauses
+# would grow to minutes in which a server that is back goes unnoticed.
 RECONNECT_SECONDS = 2.0
 IDLE_SECONDS = 10  # A writer that is frozen in mid-work loses its transaction and its locks then.
 LOCK_SECONDS = 12  # Longer, so that whoever waits for a frozen writer comes next.
