@@ -103,9 +103,14 @@ def a_url(value: str) -> None:
 def a_database(value: str) -> None:
     """The database by its full name; the address may hold a password and is not shown."""
     if value.startswith("postgres"):
-        parts = urlsplit(value)
-        if parts.scheme != "postgresql+psycopg" or not parts.path.strip("/") or re.search(r"\s", value):
+        if re.search(r"\s", value):
             raise Wrong("postgresql")
+        from bot.store import address  # Here, because a desk on SQLite reads its address without it.
+
+        try:
+            address.read(value)
+        except address.BadAddress as error:
+            raise Wrong("postgresql") from error
         return
     if not re.fullmatch(r"sqlite\+aiosqlite:///[^?#\n]*[^?#\n/]", value) or ":memory:" in value:
         raise Wrong("database_url")

@@ -18,7 +18,8 @@ CLAIM_TURN = 0x4D535451  # The advisory lock of whoever claims.
 PRIORITIES = {Lane.urgent: 1, Lane.bulk: 0}
 
 TURN = f"SELECT pg_advisory_xact_lock({CLAIM_TURN})"
-# A claim lost in a crash is only made again: it need not wait for the disk.
+# A claim lost in a crash is only made again: it need not wait for the disk. Its number may be lost too, and be given to
+# another: so an errand is ours only under the number of our worker, and what runs on a lost one is told from the new.
 UNHURRIED = "SET LOCAL synchronous_commit = off"
 PUT = """
 INSERT INTO jobs (id, kind, ref, due_at, key, lane, attempts, parked, error)
@@ -47,13 +48,19 @@ RETURNING jobs.id
 GIVE_BACK = "UPDATE jobs SET errand = NULL WHERE id = ANY (%s)"
 RUNNING = "SELECT id, kind, lane, key FROM jobs WHERE errand IS NOT NULL"
 # Whoever frees a dead worker's errand deletes it: as long as it is there and locked, the jobs are ours.
-FENCE = "SELECT id FROM procrastinate_jobs WHERE id = ANY (%s) AND status = 'doing' FOR KEY SHARE"
-OURS = "SELECT id FROM jobs WHERE id = ANY (%s) AND errand = ANY (%s) AND NOT again"
+FENCE = """
+SELECT id FROM procrastinate_jobs WHERE id = ANY (%s) AND worker_id = ANY (%s) AND status = 'doing' FOR KEY SHARE
+"""
+OURS = """
+SELECT id FROM jobs WHERE id = ANY (%s) AND errand = ANY (%s) AND NOT again
+    AND EXISTS (SELECT 1 FROM procrastinate_jobs AS ours WHERE ours.id = jobs.errand AND ours.worker_id = ANY (%s))
+"""
 END = "DELETE FROM jobs WHERE id = ANY (%s) AND errand = ANY (%s) AND NOT again"
 FINISH = """
 SELECT procrastinate_finish_job_v1(id, 'succeeded', true) FROM procrastinate_jobs
-WHERE id = ANY (%s) AND status = 'doing'
+WHERE id = ANY (%s) AND worker_id = ANY (%s) AND status = 'doing'
 """
+LOST = 0  # No errand has this number.
 
 
 class TakenOver(Exception):
@@ -93,11 +100,13 @@ class ErrandRunner(Runner):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.errands: dict[str, int] = {}  # Of each running job.
+        self.workers: set[int] = set()  # The numbers we have had in the register.
 
     async def claim(
         self, store: Store, manager: JobManager, worker: int, batches: Sequence[Batch]
     ) -> tuple[list[Batch], list[Job]]:
         """The batches that are ours now, each on its errand, and the jobs somebody else was faster with."""
+        self.workers.add(worker)
         connection = connection_of(store)
         connection.put_off(UNHURRIED)
         await connection.fetch(TURN)
@@ -111,6 +120,8 @@ class ErrandRunner(Runner):
         ours, lost = _in_order(batches, got)
         if lost:
             connection.put_off(GIVE_BACK, [[[job.id for job in lost]]])
+        given_anew = set(errands)
+        self.errands = {one: LOST if errand in given_anew else errand for one, errand in self.errands.items()}
         self.errands.update((job.id, errand) for job, errand in on)
         return ours, lost
 
@@ -150,7 +161,7 @@ class ErrandRunner(Runner):
         if ours:
             errands = sorted({self.errands[job.id] for job in ours})
             connection = connection_of(store)
-            if len(await connection.fetch(FENCE, [errands])) < len(errands):
+            if len(await connection.fetch(FENCE, [errands, sorted(self.workers)])) < len(errands):
                 raise TakenOver(f"another worker runs {ours[0].kind} {ours[0].id}")
             connection.put_off(END, [[[job.id for job in ours], errands]])
         self.ended.update(job.id for job in jobs if job.id in self.running)
@@ -168,7 +179,8 @@ class ErrandRunner(Runner):
 
     async def _ours(self, store: Store, jobs: Sequence[Job], query: str) -> list[Job]:
         errands = sorted({self.errands[job.id] for job in jobs if job.id in self.errands})
-        found = await connection_of(store).fetch(query, [[job.id for job in jobs], errands])
+        values = [[job.id for job in jobs], errands, sorted(self.workers)]
+        found = await connection_of(store).fetch(query, values)
         ids = {job_id for (job_id,) in found}
         return [job for job in jobs if job.id in ids]
 

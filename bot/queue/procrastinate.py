@@ -86,7 +86,7 @@ class ProcrastinateQueue(EmbeddedQueue):
         if finished:
             async with self._transactions.begin() as store:
                 connection_of(store).put_off(UNHURRIED)
-                await connection_of(store).fetch(FINISH, [sorted(finished)])
+                await connection_of(store).fetch(FINISH, [sorted(finished), sorted(self._runner.workers)])
             self._to_finish -= finished
 
     async def _look_elsewhere(self, store: Store) -> Elsewhere:
@@ -107,6 +107,7 @@ class ProcrastinateQueue(EmbeddedQueue):
             raise
         kept = {job.id for batch in ours for job in batch.jobs}
         used = {self._runner.errands[job_id] for job_id in kept}
+        self._to_finish -= used  # Of the same number, and lost with a server.
         self._to_finish |= self._runner.left([job for job in jobs if job.id not in kept]) - used
         for job in lost:
             self._starter.elsewhere.add(job.id, job.kind, job.lane, job.key)

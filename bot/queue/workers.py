@@ -6,15 +6,17 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 import procrastinate
+import psycopg
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
 from procrastinate.manager import JobManager
 
 from bot.store import StoreUnavailable
-from bot.store.postgres import conninfo
+from bot.store.postgres import SEAT_SECONDS, conninfo, refuse_standby
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
+AGAIN_SECONDS = 1.0  # After a beat that failed: whoever is not trusted starts nothing.
 TRUST_SECONDS = 10.0  # Without a heartbeat for so long we start nothing: others may think us dead soon.
 LEASE_SECONDS = 15.0
 CALLS_MAX = 2  # Connections of our own, so that a beat never waits for the desk's work.
@@ -45,7 +47,12 @@ class Workers:
     async def open(self) -> None:
         """Enrol this process. Raises StoreUnavailable."""
         connector = procrastinate.PsycopgConnector(
-            conninfo=conninfo(self._url), min_size=1, max_size=CALLS_MAX, timeout=4
+            conninfo=conninfo(self._url),
+            min_size=1,
+            max_size=CALLS_MAX,
+            configure=refuse_standby,
+            timeout=SEAT_SECONDS,
+            reconnect_timeout=SEAT_SECONDS,  # So that it tries for as long as a beat waits.
         )
         app = procrastinate.App(connector=connector)
         with _told():
@@ -104,16 +111,18 @@ class Workers:
 
 
 async def every(seconds: float, act: Callable[[], Awaitable[None]], what: str) -> None:
-    """Act until cancelled, again after a failure."""
+    """Act until cancelled, again soon after a failure."""
     while True:
+        rest = min(seconds, AGAIN_SECONDS)
         try:
             await act()
+            rest = seconds
         except StoreUnavailable as error:
             log.warning("%s waits for the database: %s", what, error)
         except Exception:
             log.exception("%s failed, and is tried again", what)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(rest):
                 await asyncio.get_running_loop().create_future()
 
 
@@ -121,5 +130,5 @@ async def every(seconds: float, act: Callable[[], Awaitable[None]], what: str) -
 def _told() -> Iterator[None]:
     try:
         yield
-    except (ProcrastinateException, OSError) as error:
+    except (ProcrastinateException, psycopg.Error, OSError) as error:  # Its pool's own errors come bare.
         raise StoreUnavailable(f"The register of workers cannot be reached: {error}.") from error

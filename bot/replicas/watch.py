@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import psycopg
 
-from bot.store.postgres import CONNECT_SECONDS, Driver, conninfo
+from bot.store.postgres import CONNECT_SECONDS, STANDBY, Driver, conninfo
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ async def _session(url: str) -> AsyncIterator[Driver]:
     async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
         session = await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True)
     try:
+        if await _ask(session, "SELECT pg_is_in_recovery()"):  # Its locks are no locks of the primary's.
+            raise psycopg.OperationalError(STANDBY)
         await _ask(session, f"SET idle_session_timeout = '{SILENT_SECONDS_MAX}s'")
         yield session
     finally:

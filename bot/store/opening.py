@@ -3,9 +3,7 @@
 from importlib.util import find_spec
 from typing import Protocol
 
-from sqlalchemy import make_url
-
-from bot.store import StoreRefused, files
+from bot.store import StoreRefused, address, files
 from desk.ports import Transactions
 
 INSTALL = "MUSTER_EXTRA=scale python3 run.py check"
@@ -27,12 +25,12 @@ class OpenDatabase(Transactions, Protocol):
 
 def is_shared(url: str) -> bool:
     """Whether several processes may work on the database at a time."""
-    return make_url(url).get_backend_name() == "postgresql"
+    return url.startswith(address.DRIVER)
 
 
 def place_of(url: str) -> str:
     """Where the database is, fit to be shown."""
-    return make_url(url).render_as_string() if is_shared(url) else str(files.path_of(url))
+    return address.read(url).shown if is_shared(url) else str(files.path_of(url))
 
 
 def open_database(url: str, *, auto_migrate: bool = True) -> OpenDatabase:

@@ -8,17 +8,24 @@ import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg import sql as sql_words
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import make_url
 
-from bot.store import AlreadyStored, StoreUnavailable
+from bot.store import AlreadyStored, StoreRefused, StoreUnavailable, address
 from bot.store.ending import to_the_end
 from desk.ports import Stale
 
 Driver = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Driver]
 
+ADDRESS = (
+    "database.url is not an address that PostgreSQL takes. Write it as "
+    "postgresql+psycopg://user@host1:5432,host2:5432/database, with parameters of libpq after a question mark."
+)
 CONNECT_SECONDS = 4  # Platforms give us five for an answer.
+HOST_SECONDS_LEAST = 2  # Libpq knows no less.
 SEAT_SECONDS = 4.0
+# Then a pool lets a place go that it cannot fill, and tries anew for whoever asks next. Were it longer, its pauses
+# would grow to minutes in which a server that is back goes unnoticed.
+RECONNECT_SECONDS = 2.0
 IDLE_SECONDS = 10  # A writer that is frozen in mid-work loses its transaction and its locks then.
 LOCK_SECONDS = 12  # Longer, so that whoever waits for a frozen writer comes next.
 BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
@@ -38,11 +45,14 @@ KEEPALIVES: dict[str, str | int] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    "connect_timeout": CONNECT_SECONDS,
     "application_name": "muster",
 }
 # Connection lost, transaction no longer possible, out of resources, wrong moment, stopped, disk trouble.
 _UNAVAILABLE = ("08", "25", "53", "55", "57", "58")
+# What only another connection cures: the server takes no writes (25006; the BEGIN of a writer says 0A000 on a standby),
+# or remembers a plan of before the schema changed (0A000).
+_SPENT = (errors.ReadOnlySqlTransaction, errors.FeatureNotSupported)
+STANDBY = "it is a standby, which only reads"
 
 
 def told(error: BaseException) -> BaseException:
@@ -55,20 +65,27 @@ def told(error: BaseException) -> BaseException:
         return error
     state = error.sqlstate or ""
     is_cut_off = not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    if is_cut_off or state[:2] in _UNAVAILABLE:
+    if is_cut_off or isinstance(error, _SPENT) or state[:2] in _UNAVAILABLE:
         return StoreUnavailable(f"The database cannot serve: {' '.join(str(error).split())}.")
     return error
 
 
 def conninfo(url: str) -> str:
     """What libpq needs to know of an address postgresql+psycopg://…; its password is in it."""
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.conninfo.make_conninfo(plain, **KEEPALIVES)
+    try:
+        found = address.read(url)
+        # One after the other: a host that is gone without a word must not use up the time of the one that serves.
+        each = max(HOST_SECONDS_LEAST, CONNECT_SECONDS // len(found.hosts))
+        return psycopg.conninfo.make_conninfo(
+            found.plain, **found.parameters, **KEEPALIVES, connect_timeout=each
+        )
+    except (address.BadAddress, psycopg.ProgrammingError) as error:
+        raise StoreRefused(ADDRESS) from error
 
 
 def shown(url: str) -> str:
     """The address without its password."""
-    return make_url(url).render_as_string()
+    return address.read(url).shown
 
 
 class PostgresConnection:
@@ -81,6 +98,7 @@ class PostgresConnection:
         self.driver = driver
         self._put_off: list[tuple[str, Sequence[Sequence[Any]]]] = []
         self._has_begun = False
+        self._is_spent = False  # It must not serve another.
 
     def put_off(self, sql: str, rows: Sequence[Sequence[Any]] = ((),)) -> None:
         """Run a statement for each row of values together with the next call; its errors are raised there."""
@@ -111,7 +129,7 @@ class PostgresConnection:
                 for row in rows:
                     await copy.write_row(row)
         except psycopg.Error as error:
-            raise told(error) from error
+            raise self._told(error) from error
 
     async def commit(self) -> None:
         """Returns when the transaction is on disk."""
@@ -131,16 +149,22 @@ class PostgresConnection:
                     await _send(self.driver, sql, rows)
                 await _send(self.driver, "COMMIT", [()])
         except psycopg.Error as error:
-            raise told(error) from error
+            raise self._told(error) from error
 
     async def _rollback(self) -> None:
         self._put_off.clear()
+        if self._is_spent:
+            await self.driver.close()
         if self.driver.closed or self.driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             return
         try:
             await self.driver.execute("ROLLBACK")
         except psycopg.Error:
             await self.driver.close()
+
+    def _told(self, error: psycopg.Error) -> BaseException:
+        self._is_spent = self._is_spent or isinstance(error, _SPENT)
+        return told(error)
 
     async def _trip(self, sql: str, rows: Sequence[Sequence[Any]]) -> AsyncCursor[tuple[Any, ...]]:
         before, self._put_off, self._has_begun = self._put_off, [], True
@@ -149,7 +173,7 @@ class PostgresConnection:
                 await _send(self.driver, put_off, values)
             return await _send(self.driver, sql, rows)
         except psycopg.Error as error:
-            raise told(error) from error
+            raise self._told(error) from error
 
 
 async def _send(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> AsyncCursor[tuple[Any, ...]]:
@@ -168,6 +192,7 @@ def make_pool(url: str, size: int, settings: dict[str, str]) -> Pool:
         each = ", ".join(["set_config(%s, %s, false)"] * len(settings))
         pairs = [word for pair in settings.items() for word in pair]
         await driver.execute(f"SELECT {each}", pairs)
+        await refuse_standby(driver)
 
     return AsyncConnectionPool(
         conninfo(url),
@@ -176,8 +201,17 @@ def make_pool(url: str, size: int, settings: dict[str, str]) -> Pool:
         open=False,
         configure=set_up,
         timeout=SEAT_SECONDS,
-        reconnect_timeout=10,
+        reconnect_timeout=RECONNECT_SECONDS,
     )
+
+
+async def refuse_standby(driver: Driver) -> None:
+    """Hangs up on a server that only reads: its records are of before. Raises OperationalError."""
+    row = await (await driver.execute("SELECT pg_is_in_recovery()")).fetchone()
+    await driver.rollback()  # A driver that does not commit by itself began a transaction.
+    if row is None or row[0]:
+        await driver.close()
+        raise psycopg.OperationalError(STANDBY)
 
 
 async def take_seat(pool: Pool) -> Driver:

@@ -155,6 +155,17 @@ def test_every_sentence_is_said_in_every_language() -> None:
         ("[database]\nurl = 'sqlite+aiosqlite:///:memory:'", "[database] url", "sqlite+aiosqlite:///"),
         ("[database]\nurl = 'sqlite+aiosqlite:///data/'", "[database] url", "sqlite+aiosqlite:///"),
         ("[database]\nurl = 'postgres://u:k3Zq@h/m'", "[database] url", "PostgreSQL"),
+        (
+            "[database]\nurl = 'postgresql+psycopg://u:k3Zq@h:x,i/m'",
+            "[database] url",
+            "主机1:5432,主机2:5432",
+        ),
+        ("[database]\nurl = 'postgresql+psycopg://u@/m?host=h:1&host=i:2'", "[database] url", "主机1:5432"),
+        (
+            "[database]\nurl = 'postgresql+psycopg://h,i/m?target_session_attrs=any'",
+            "[database] url",
+            "read-write",
+        ),
         ("[log]\nlevel = 'inof'", "[log] level", "是不是 info？"),
         ("[queue]\nworkers_max = 4", "[queue] bulk_max", "1 到 3"),
         ("[limits]\ndraft_minutes = 0", "[limits] draft_minutes", "0.01"),

@@ -52,7 +52,9 @@ class Replica:
 class ReplicaNight(Night):
     """Three processes, what stands before them, and a look at what the dead leave behind."""
 
-    def __init__(self, office: Office, starter: Starter, dice: random.Random, server: PostgresServer) -> None:
+    def __init__(
+        self, office: Office, starter: Starter, dice: random.Random, server: PostgresServer | None
+    ) -> None:
         super().__init__(office, starter, dice)
         self.server = server
         self.replicas = [Replica(role, free_port()) for role in ROLES]
@@ -146,6 +148,7 @@ class ReplicaNight(Night):
 
     async def _server_dies(self) -> None:
         """As after kill -9 of PostgreSQL: no checkpoint, and every connection is gone."""
+        assert self.server is not None
         self.server_deaths += 1
         self._server_died_at = time.monotonic()
         await asyncio.to_thread(restart, self.server)

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import psycopg
-from sqlalchemy import make_url
+
+from bot.store.postgres import conninfo
 
 LOOK_SECONDS = 0.1
 SETTLE_SECONDS = 0.2  # What the killed one had already asked for is done by then.
@@ -16,6 +17,9 @@ HELD = """
 SELECT jobs.id, jobs.errand FROM jobs JOIN procrastinate_jobs AS errand ON errand.id = jobs.errand
 WHERE errand.worker_id = %s
 """
+BEATING = (
+    "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)"
+)
 NOW = "SELECT id, errand, due_at, parked FROM jobs WHERE id = ANY (%s)"
 
 
@@ -23,7 +27,7 @@ class TakeOvers:
     """Looks into the queue's rows from outside, on a connection of its own."""
 
     def __init__(self, url: str) -> None:
-        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._url = conninfo(url)
         self._left: dict[tuple[str, int], float] = {}  # Job and errand of a dead one -> when it was killed.
         self.seconds: list[float] = []
 
@@ -52,6 +56,11 @@ class TakeOvers:
     async def holds(self, worker: int) -> bool:
         """Whether it works on something just now."""
         return bool(await self._fetch(HELD, [worker]))
+
+    async def beating(self, seconds: float) -> int:
+        """How many workers have said within so many seconds that they live."""
+        [(count,)] = await self._fetch(BEATING, [seconds])
+        return int(count)
 
     @property
     def left(self) -> int:

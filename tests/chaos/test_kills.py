@@ -1,6 +1,6 @@
 """A desk that is killed again and again, at any moment, loses nothing, doubles nothing and skips nothing.
 
-CHAOS_SEED replays the plan of a run; CHAOS_KILLS changes the number of kills, 200 of a desk alone and 24 over three
+CHAOS_SEED replays the plan of a run; CHAOS_KILLS changes the number of kills, 120 of a desk alone and 16 over three
 replicas."""
 
 import os
@@ -29,8 +29,8 @@ from tests.fakes.telegram_server import FakeTelegram
 from tests.fakes.wecom_server import FakeWeCom, Limits
 from tests.postgresql import Server, started
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "200"))
-REPLICA_KILLS = int(os.environ.get("CHAOS_KILLS", "24"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "120"))
+REPLICA_KILLS = int(os.environ.get("CHAOS_KILLS", "16"))
 TAKE_OVER_SECONDS_MAX = 30.0
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
 
