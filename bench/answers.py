@@ -29,7 +29,7 @@ from roster.model import Answer, RollCall
 from roster.model import Result as Stands
 
 ANSWERS = 4_000
-RATIO_MIN = 0.08
+RATIO_MIN = 0.25
 SECONDS_MAX = 120.0
 LOOK_SECONDS = 0.02
 

@@ -27,8 +27,8 @@ from desk.model import InboxRow
 SECONDS = 6
 WARM = 200
 OFFICERS = 500
-RATIO_MIN = 0.30
-P99_MS_MAX = 60.0
+RATIO_MIN = 0.45
+P99_MS_MAX = 50.0
 RSS_MIB_MAX = 160.0
 BODY = update("联丰路口有一棵树倒了，压住半边路")
 

@@ -15,7 +15,7 @@ SWEEP = "sweep"  # All stored events that nobody heard yet.
 GROUP_MAX = 200  # Rows in one commit.
 WAITING_MAX = 5_000  # Beyond this a platform is told to come again.
 FLOOD_ROWS = 8  # So many in one commit are a flood, until nothing like it came for a moment.
-FLOOD_LASTS_SECONDS = 0.05
+FLOOD_LASTS_SECONDS = 0.2
 TICK = timedelta(microseconds=1)
 STEP_BACK_MAX = timedelta(seconds=1)  # A clock that is set back further is believed.
 

@@ -21,7 +21,7 @@ PAGES_AT_ONCE = 2
 MAILINGS_AT_ONCE = 3  # Each a call to up to a thousand; one that hangs stands beside them after a while.
 FETCHES_AT_ONCE = 3
 
-DUE_BATCH_MAX = 25  # Steps, clocks and drafts that fall due together: one turn to write, not one for each.
+DUE_BATCH_MAX = 40  # Steps, clocks and drafts that fall due together: one turn to write, not one for each.
 
 Act = Callable[[Desk, str], Awaitable[object]]
 
