@@ -46,9 +46,8 @@ class LogWatch:
         if walk.faults:
             return _said(walk.faults)
         if walk.sequence != int(sequence):
-            with contextlib.suppress(
-                Unavailable
-            ):  # A full disk breaks no chain: the next look walks it again.
+            # A full disk breaks no chain: the next look walks it again.
+            with contextlib.suppress(Unavailable):
                 async with self._door.open() as desk:
                     await put_setting(desk.store, VERIFIED, f"{walk.sequence} {walk.hash}")
         return ""

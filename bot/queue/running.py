@@ -16,9 +16,8 @@ from desk.ports import Clock, Postpone, Stale, Store, Transactions
 log = logging.getLogger(__name__)
 
 REST_SECONDS = 1.0  # After a failure that is not the job's own.
-STALE_RUNS_MAX = (
-    9  # Within a second or two: a job that failed would be overtaken by those behind it on its key.
-)
+# Within a second or two: a job that failed would be overtaken by those behind it on its key.
+STALE_RUNS_MAX = 9
 STALE_REST_SECONDS = 0.005  # After the second of them; then twice as long each time.
 
 

@@ -675,15 +675,21 @@ async def test_a_sending_without_any_end_counts_as_unknown_and_what_stood_behind
     assert machine.lines["line"].texts("甲")[0][0] != REPEAT[0]
 
 
-async def test_fault_4_a_crash_while_a_slow_sending_goes_on_is_unknown_too(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def cut_off_in_a_slow_sending(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The desk ended while the platform had not answered; the letter's id."""
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.05)
     machine.lines["line"].plan("甲", asyncio.Event())
     letter = await machine.owe("甲")
     async with machine.running():
         await machine.until(lambda jobs: [job.id[:5] for job in jobs] == ["late/"], Job)
+    return letter
+
+
+async def test_fault_4_a_crash_while_a_slow_sending_goes_on_is_unknown_too(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = await cut_off_in_a_slow_sending(machine, monkeypatch)
     [row] = await machine.find(Letter)
     assert row.state is LetterState.sending
     async with machine.running():
@@ -695,12 +701,7 @@ async def test_fault_4_a_crash_while_a_slow_sending_goes_on_is_unknown_too(
 async def test_fault_4_what_waited_for_a_slow_answer_at_a_crash_is_due_at_the_start_of_a_desk_alone(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.05)
-    machine.lines["line"].plan("甲", asyncio.Event())
-    letter = await machine.owe("甲")
-    async with machine.running():
-        await machine.until(lambda jobs: [job.id[:5] for job in jobs] == ["late/"], Job)
+    letter = await cut_off_in_a_slow_sending(machine, monkeypatch)
     async with machine.door.open() as desk:
         await wait_no_longer(desk)
     async with machine.running():

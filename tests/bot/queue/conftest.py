@@ -45,12 +45,3 @@ async def memory_bench() -> Bench:
     """A queue in memory, for promises no store takes part in."""
     clock, database = SetClock(), MemoryDatabase()
     return Bench(database, EmbeddedQueue(database, clock), clock)
-
-
-@pytest.fixture
-async def shared(postgresql_url: str) -> AsyncIterator[ServerDatabase]:
-    """An empty, started store on PostgreSQL."""
-    opened = ServerDatabase(postgresql_url)
-    await opened.start()
-    yield opened
-    await opened.close()

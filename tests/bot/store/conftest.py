@@ -7,7 +7,6 @@ import pytest
 
 from bot.store.memory import MemoryDatabase
 from bot.store.opening import open_database
-from bot.store.server import ServerDatabase
 from bot.store.sql import Database
 from desk.ports import Transactions
 
@@ -25,15 +24,6 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 async def one_writer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transactions]:
     """An empty, started store where writers take turns."""
     opened = MemoryDatabase() if request.param == "memory" else Database(url(tmp_path))
-    await opened.start()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def shared(postgresql_url: str) -> AsyncIterator[ServerDatabase]:
-    """An empty, started store on PostgreSQL."""
-    opened = ServerDatabase(postgresql_url)
     await opened.start()
     yield opened
     await opened.close()
