@@ -50,7 +50,7 @@ key = "guard"
 name = "门卫"
 [[roll_call]]
 name = "早点名"
-cron = "0 8 * * *"
+cron = "0 8 29 2 *"
 posts = ["duty_leader", "duty_officer", "guard"]
 remind_after_minutes = [2]
 catch_up_minutes = 30
